@@ -1,0 +1,53 @@
+# The index of commands. `make demo` and `make test` need Python 3.11 and make, nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+UV_VERSION := 0.13.9
+STAMP  := $(VENV)/.installed
+export UV_LINK_MODE ?= copy
+
+.PHONY: setup demo test check format lock faults faults-long bench serve clean
+
+setup: $(STAMP)  ## install the locked dependencies and awase itself into .venv
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(STAMP): $(UV) requirements.lock pyproject.toml client/pyproject.toml
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --editable client --editable .
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet uv==$(UV_VERSION)
+	touch $@
+
+demo: setup  ## the main job on real text: curate, tokenize, mix, serve, train, kill, resume
+	$(BIN)/awase demo
+
+test: setup  ## all tests that need nothing but this checkout
+	$(BIN)/python -m pytest -n 2 -m "not faults and not executors and not torch"
+
+check: setup  ## format, lint, types, import contracts, dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(UV)  ## resolve requirements.lock anew
+	$(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+	    --python-version 3.11 --extra hf --group dev --no-emit-package awase-client \
+	    pyproject.toml --output-file requirements.lock
+
+faults: setup  ## kill loops and fault injection
+	$(BIN)/python -m pytest -m faults
+
+serve: setup
+	$(BIN)/awase serve
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Routes, one module a noun: parse, call `mixtures` or the engine, answer."""

@@ -1,0 +1,1 @@
+"""The `awase` command: one module a noun, imported when its command runs."""
