@@ -1,0 +1,43 @@
+"""The tree of errors a trainer can meet, named by consequence.
+
+    AwaseClientError
+    ├── PlanMismatch        the state belongs to another plan; nothing was read
+    ├── Refused             the server says no for good: key, scope, plan or position
+    ├── Unreachable         bounded retries ended; names the position to resume from
+    ├── CorruptFrame        a frame's bytes are not what was sent; it was not delivered
+    └── CorruptStore        a token file or view is not what its manifest says
+"""
+
+from __future__ import annotations
+
+
+class AwaseClientError(Exception):
+    """Root of all errors raised by awase_client."""
+
+    exit_code = 1
+
+
+class PlanMismatch(AwaseClientError):
+    exit_code = 5
+
+
+class Refused(AwaseClientError):
+    exit_code = 4
+
+
+class Unreachable(AwaseClientError):
+    """Every server failed after bounded retries; `position` is where to resume."""
+
+    exit_code = 75
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class CorruptFrame(AwaseClientError):
+    exit_code = 6
+
+
+class CorruptStore(AwaseClientError):
+    exit_code = 6

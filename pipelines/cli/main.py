@@ -1,0 +1,83 @@
+"""`awase`: commands by noun, loaded when they run; errors become one message and an exit code.
+
+stdout carries the result, stderr progress and messages. Exit codes are those of
+`curation.base.errors` and `awase_client.errors`; 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+# name -> (module with a click command or group named `command`, one line of help)
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+
+class LazyGroup(click.Group):
+    """A group whose members are imported when asked for, so that --help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="awase")
+@click.option(
+    "--store",
+    metavar="PATH",
+    help="The store to work on; also AWASE_STORE. Default: ./awase-store",
+)
+def command(store: str | None) -> None:
+    """Curate text into shards, blend them by YAML, stream the blend as tokens."""
+    if store is not None:
+        os.environ["AWASE_STORE"] = store
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; never a traceback for a user's mistake."""
+    from awase_client.errors import AwaseClientError
+    from curation.base.errors import AwaseError
+
+    try:
+        result: Any = command.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="awase",
+            standalone_mode=False,
+        )
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; the same command goes on where this one stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        # the reader of our stdout has left, as in `awase ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (AwaseError, AwaseClientError) as error:
+        click.echo(f"awase: {error}", err=True)
+        for note in getattr(error, "__notes__", ()):
+            click.echo(f"  {note}", err=True)
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    sys.exit(run())
