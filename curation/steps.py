@@ -1,0 +1,165 @@
+"""The contract of a step: statistics of a batch of documents, and rules over them.
+
+    step.score(text, columns) -> Scored      statistics, perhaps a rewritten text
+    rules                                    a document fails a rule when `statistic op threshold`
+
+Score first, decide later: a step never drops a document. The frame (`curation.run`) evaluates the
+rules of every step over its statistics, so every input document carries every score and every
+reason; what is dropped is decided at the end. A statistic is taken on the text as it stands at its
+step and is written as the column `<step>.<statistic>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Op = Literal["<", "<=", ">", ">=", "==", "!="]
+
+_COMPARE = {
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+}
+
+PART = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One number, flag or string per document; its column is `<step>.<name>`."""
+
+    name: str
+    dtype: pa.DataType
+    unit: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A document fails when `statistic op threshold` holds; a null statistic never fails.
+
+    `source` says where the threshold comes from (paper section, file in a peer).
+    An `annotate` rule is evaluated, counted and recorded, but drops nothing.
+    """
+
+    reason: str
+    statistic: str
+    op: Op
+    threshold: float | int | bool | str
+    source: str
+    annotate: bool = False
+
+    def failed(self, scores: Mapping[str, pa.Array]) -> npt.NDArray[np.bool_]:
+        """Which documents of the batch fail, bool[n]."""
+        values = scores[self.statistic]
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        found = _COMPARE[self.op](values, pa.scalar(self.threshold))
+        answer: npt.NDArray[np.bool_] = np.asarray(
+            pc.fill_null(found, False).to_numpy(zero_copy_only=False), dtype=np.bool_
+        )
+        return answer
+
+
+# Where a rule bites: for one reason, arrays of (document of the batch, first byte, past last byte)
+# in the UTF-8 text as it stood at the step. Only for reports, and only as far as a step can tell.
+Spans = Mapping[str, npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a step found: one array a statistic, all as long as the batch.
+
+    `text` is the rewritten text (large_string, no nulls), None where the step leaves it alone.
+    `spans[reason]` is int64[m, 3]: row in the batch, first byte, past the last byte.
+    """
+
+    scores: Mapping[str, pa.Array]
+    text: pa.Array | None = None
+    spans: Spans = field(default_factory=dict)
+
+
+@runtime_checkable
+class Step(Protocol):
+    """Anything with a name, statistics, rules and `score`; steps are pickled to workers.
+
+    `score` gets the text (large_string, no nulls) and the other columns of the batch, scores of
+    earlier steps included under their full names. It must be a pure function of its arguments:
+    the same batch cut differently gives the same rows.
+    """
+
+    name: str
+    statistics: tuple[Statistic, ...]
+    rules: tuple[Rule, ...]  # in the order in which the published rule set checks them
+
+    def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored: ...
+
+
+def column(step: Step | str, statistic: str) -> str:
+    """The column of a statistic in shards and audits."""
+    return f"{step if isinstance(step, str) else step.name}.{statistic}"
+
+
+def fingerprint_of(step: Step) -> dict[str, Any]:
+    """What decides the scores and the rules of a step, as canonical JSON values (no floats).
+
+    A step whose scores depend on more than its name and class (an option, a model file, a word
+    list) says so by an attribute `settings`, a dict of strings, integers, booleans, lists, dicts.
+    """
+    return {
+        "step": step.name,
+        "class": f"{type(step).__module__}.{type(step).__qualname__}",
+        "settings": getattr(step, "settings", {}),
+        "statistics": [[s.name, str(s.dtype)] for s in step.statistics],
+    }
+
+
+def rules_document(step: Step) -> list[dict[str, Any]]:
+    """The rules as canonical JSON values; thresholds that are floats become their `repr`."""
+    return [
+        {
+            "reason": rule.reason,
+            "statistic": rule.statistic,
+            "op": rule.op,
+            "threshold": repr(rule.threshold)
+            if isinstance(rule.threshold, float)
+            else rule.threshold,
+            "source": rule.source,
+            "annotate": rule.annotate,
+        }
+        for rule in step.rules
+    ]
+
+
+def check_steps(steps: Sequence[Step]) -> None:
+    """Raise ValueError where names clash or a rule speaks of a statistic its step does not have."""
+    names: set[str] = set()
+    for step in steps:
+        if not PART.fullmatch(step.name):
+            raise ValueError(f"step name {step.name!r}: use a-z, 0-9 and '_', a letter first")
+        if step.name in names:
+            raise ValueError(f"two steps are named {step.name!r}: name one of them differently")
+        names.add(step.name)
+        known = [statistic.name for statistic in step.statistics]
+        if len(set(known)) != len(known):
+            raise ValueError(f"step {step.name}: a statistic is named twice in {known}")
+        reasons = [rule.reason for rule in step.rules]
+        if len(set(reasons)) != len(reasons):
+            raise ValueError(f"step {step.name}: a reason is given twice in {reasons}")
+        for rule in step.rules:
+            if rule.statistic not in known:
+                raise ValueError(
+                    f"step {step.name}: rule {rule.reason} speaks of {rule.statistic!r}, "
+                    f"which is none of {known}"
+                )
