@@ -39,7 +39,7 @@ class UsageError(AwaseError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One fault of a document at a place: `file:line:column: key: message`; line and column from 1."""
+    """One fault at a place: `file:line:column: key: message`; line and column from 1."""
 
     line: int
     column: int

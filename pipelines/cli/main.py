@@ -16,7 +16,10 @@ import click
 
 # name -> (module with a click command or group named `command`, one line of help)
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("pipelines.cli.demo", "Run the whole way once on real text, with a kill and a resume."),
+    "demo": (
+        "pipelines.cli.demo",
+        "Run the whole way once on real text, with a kill and a resume.",
+    ),
     "curate": ("pipelines.cli.curate", "Filter and deduplicate text into a dataset version."),
     "dataset": ("pipelines.cli.dataset", "List, show, verify, alias and import datasets."),
     "tokenizer": ("pipelines.cli.tokenizer", "Train, add and list tokenizers."),
@@ -27,7 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("pipelines.cli.serve", "Serve the store over HTTP."),
     "key": ("pipelines.cli.key", "Create API keys."),
     "lineage": ("pipelines.cli.lineage", "What a plan was made from, what a dataset went into."),
-    "doctor": ("pipelines.cli.doctor", "Check this installation and its store; rebuild the catalog."),
+    "doctor": (
+        "pipelines.cli.doctor",
+        "Check this installation and its store; rebuild the catalog.",
+    ),
 }
 
 

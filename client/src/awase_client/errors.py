@@ -1,11 +1,11 @@
 """The tree of errors a trainer can meet, named by consequence.
 
-    AwaseClientError
-    ├── PlanMismatch        the state belongs to another plan; nothing was read
-    ├── Refused             the server says no for good: key, scope, plan or position
-    ├── Unreachable         bounded retries ended; names the position to resume from
-    ├── CorruptFrame        a frame's bytes are not what was sent; it was not delivered
-    └── CorruptStore        a token file or view is not what its manifest says
+AwaseClientError
+├── PlanMismatch        the state belongs to another plan; nothing was read
+├── Refused             the server says no for good: key, scope, plan or position
+├── Unreachable         bounded retries ended; names the position to resume from
+├── CorruptFrame        a frame's bytes are not what was sent; it was not delivered
+└── CorruptStore        a token file or view is not what its manifest says
 """
 
 from __future__ import annotations
