@@ -1,1 +1,1 @@
-"""The HTTP service: thin routes over `mixtures` and the engine. Open first: `api.app.create_app`."""
+"""The HTTP service: thin routes over `mixtures` and the engine. Open first: `api.app`."""

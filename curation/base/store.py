@@ -10,7 +10,7 @@ what a manifest names and never list folders to find data.
     tokens/<text digest>-<tokenizer digest>/     token sets, memory-mapped
     views/<digest>/                              which documents, packed how
     plans/<digest>/plan.json                     what a stream is a function of
-    work/<fingerprint>/                          unfinished runs; may be deleted when none is running
+    work/<fingerprint>/                          unfinished runs; may go when none is running
 """
 
 from __future__ import annotations
