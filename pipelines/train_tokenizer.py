@@ -1,0 +1,123 @@
+"""Train a SentencePiece tokenizer on lines of dataset versions.
+
+SentencePiece drops lines over 4,192 bytes without a word, so documents are cut into lines first
+and longer lines at character borders. Its pieces depend on the number of threads, so that is fixed
+and recorded; text comes in the versions' own order, evenly spaced, so the same versions give the
+same model.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from curation.base.errors import Failed, UsageError
+from pipelines.tokenizers import SentencePieceTokenizer
+
+MAX_LINE_BYTES = 4192  # sentencepiece's max_sentence_length; longer lines are skipped silently
+THREADS = 2  # part of the recipe, not of the machine: pieces differ with it
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Options that decide the model. Sources: llm-jp-tokenizer v2 (identity, byte fallback, digits
+    split, whitespace kept, newline its own piece, pieces of at most 16 characters)."""
+
+    vocabulary: int = 8000
+    max_bytes: int = 8_000_000
+    character_coverage: float = 0.9995
+    max_piece_characters: int = 16
+    split_digits: bool = True
+    byte_fallback: bool = True
+
+    def document(self) -> dict[str, Any]:
+        return {"model_type": "unigram", "normalization": "identity", "threads": THREADS} | {
+            key: value if not isinstance(value, float) else str(value)
+            for key, value in asdict(self).items()
+        }
+
+
+def split_lines(text: str, *, max_bytes: int = MAX_LINE_BYTES) -> Iterator[str]:
+    """Non-empty lines of `text`, each at most `max_bytes` of UTF-8, cut at character borders."""
+    for line in text.split("\n"):
+        if not line:
+            continue
+        data = line.encode()
+        start = 0
+        while len(data) - start > max_bytes:
+            end = start + max_bytes
+            while data[end] & 0xC0 == 0x80:  # inside a character
+                end -= 1
+            yield data[start:end].decode()
+            start = end
+        yield data[start:].decode()
+
+
+def spread(texts: Iterable[str], *, total_bytes: int, max_bytes: int) -> Iterator[str]:
+    """Every k-th text so that about `max_bytes` of `total_bytes` remain, cut off exactly there."""
+    step = max(1, math.ceil(total_bytes / max_bytes)) if max_bytes else 1
+    left = max_bytes
+    for number, text in enumerate(texts):
+        if number % step:
+            continue
+        for line in split_lines(text):
+            left -= len(line.encode())
+            if left < 0:
+                return
+            yield line
+
+
+def train(
+    corpora: Sequence[tuple[Iterable[str], int]], options: Training
+) -> SentencePieceTokenizer:
+    """A unigram model of (texts, their bytes) pairs, each given an equal share of `max_bytes`.
+
+    Raises UsageError where the text is too small for the vocabulary asked for.
+    """
+    from sentencepiece import SentencePieceTrainer
+
+    if not corpora:
+        raise UsageError("a tokenizer needs at least one dataset to train on")
+    share = options.max_bytes // len(corpora)
+    lines = (
+        line
+        for texts, total_bytes in corpora
+        for line in spread(texts, total_bytes=total_bytes, max_bytes=share)
+    )
+    model = io.BytesIO()
+    try:
+        SentencePieceTrainer.train(
+            sentence_iterator=lines,
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=options.vocabulary,
+            normalization_rule_name="identity",
+            byte_fallback=options.byte_fallback,
+            split_digits=options.split_digits,
+            character_coverage=options.character_coverage,
+            max_sentencepiece_length=options.max_piece_characters,
+            max_sentence_length=MAX_LINE_BYTES,
+            user_defined_symbols=["\n"],
+            allow_whitespace_only_pieces=True,
+            remove_extra_whitespaces=False,
+            add_dummy_prefix=False,
+            shuffle_input_sentence=False,
+            unk_id=0,
+            bos_id=1,
+            eos_id=2,
+            pad_id=3,
+            num_threads=THREADS,
+            minloglevel=2,
+        )
+    except (RuntimeError, OSError) as error:
+        message = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
+        if "Vocabulary size" in message or "sentences" in message:
+            raise UsageError(
+                f"this text is too small for {options.vocabulary} pieces ({message}): "
+                "ask for fewer with --vocabulary, or give more text"
+            ) from error
+        raise Failed(f"SentencePiece could not train: {message}") from error
+    return SentencePieceTokenizer(model.getvalue())
