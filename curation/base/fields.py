@@ -1,0 +1,189 @@
+"""Fields of a YAML mapping, read one by one; every fault becomes a positioned problem.
+
+    fields = Fields(document.root, document.problems, known=("version", "name", "seed"))
+    seed = fields.integer("seed", default=0, minimum=0)
+    document.problems.finish()                    # raises InvalidDocument with all of them
+
+A getter that finds a fault reports it and returns its default, so that one pass finds all faults.
+Nothing is skipped: a key outside `known` is a problem that names the nearest right one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from curation.base.yaml import Entry, List, Mapping, Node, Problems, Scalar, shorten
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or the list of what there is; empty where there is nothing."""
+    known = list(options)
+    if len(word) <= 100:
+        close = difflib.get_close_matches(word, known[:5000], n=1, cutoff=0.6)
+        folded = {name.lower().replace("-", "_"): name for name in known}
+        if not close and word.lower().replace("-", "_") in folded:
+            close = [folded[word.lower().replace("-", "_")]]
+        if close:
+            return f"; did you mean {close[0]!r}?"
+    if not known:
+        return ""
+    shown = ", ".join(known[:20])
+    return f"; there are: {shown}" + (", ..." if len(known) > 20 else "")
+
+
+class Fields:
+    """One mapping of a document. `path` is its dotted place, which problems name."""
+
+    def __init__(
+        self,
+        node: Node,
+        problems: Problems,
+        path: str = "",
+        *,
+        known: Sequence[str] | None,
+        required: Sequence[str] = (),
+    ) -> None:
+        """Report unknown and missing keys of `node`; `known=None` takes any key."""
+        self.node = node
+        self.problems = problems
+        self.path = path
+        self.entries: dict[str, Entry] = {}
+        if not isinstance(node, Mapping):
+            self.fault(node, path, f"expected a mapping, found {node.describe()}")
+            return
+        self.entries = node.entries
+        for entry in node:
+            if known is not None and entry.key not in known:
+                text = "unknown key" + nearest(entry.key, known)
+                self.problems.add(entry.line, entry.column, self.key_path(entry.key), text)
+        for key in required:
+            if key not in self.entries:
+                self.fault(node, path, f"the key {key!r} is missing")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.entries
+
+    def key_path(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def fault(self, node: Node, path: str, message: str) -> None:
+        self.problems.add(node.line, node.column, path, message)
+
+    def report(self, key: str, message: str) -> None:
+        """A problem at the value of `key`, or at the mapping where the key is absent."""
+        entry = self.entries.get(key)
+        node = self.node if entry is None else entry.value
+        self.problems.add(node.line, node.column, self.key_path(key), message)
+
+    def report_key(self, key: str, message: str) -> None:
+        """A problem at the key itself."""
+        entry = self.entries[key]
+        self.problems.add(entry.line, entry.column, self.key_path(key), message)
+
+    def value(self, key: str) -> Node | None:
+        entry = self.entries.get(key)
+        return None if entry is None else entry.value
+
+    def scalar(self, key: str, *, what: str) -> Scalar | None:
+        node = self.value(key)
+        if node is None or isinstance(node, Scalar):
+            return node
+        self.report(key, f"expected {what}, found {node.describe()}")
+        return None
+
+    def text(self, key: str, default: str | None = None, *, maximum: int = 10_000) -> str | None:
+        """A string. A number or true is refused: in quotes it would be one."""
+        node = self.scalar(key, what="a string")
+        if node is None:
+            return default
+        if node.kind != "string":
+            self.report(key, f"expected a string, found {node.describe()}")
+            return default
+        if len(node.text) > maximum:
+            self.report(key, f"a string of at most {maximum} characters, found {len(node.text)}")
+            return default
+        return node.text
+
+    def choice(self, key: str, options: Sequence[str], default: str) -> str:
+        node = self.scalar(key, what="one of " + ", ".join(options))
+        if node is None:
+            return default
+        if node.text not in options or node.kind != "string":
+            text = f"expected one of {', '.join(options)}, found {node.describe()}"
+            close = difflib.get_close_matches(node.text[:100], options, n=1)
+            self.report(key, text + (f"; did you mean {close[0]!r}?" if close else ""))
+            return default
+        return node.text
+
+    def flag(self, key: str, default: bool) -> bool:
+        node = self.scalar(key, what="true or false")
+        if node is None:
+            return default
+        if node.kind != "boolean":
+            self.report(key, f"expected true or false, found {node.describe()}")
+            return default
+        return node.plain() is True
+
+    def number(self, key: str) -> Fraction | None:
+        """The exact number as written; None where it is absent or none."""
+        node = self.scalar(key, what="a number")
+        if node is None:
+            return None
+        try:
+            return node.fraction()
+        except ValueError as error:
+            self.report(key, str(error))
+            return None
+
+    def integer(
+        self, key: str, default: int | None = None, *, minimum: int, maximum: int
+    ) -> int | None:
+        node = self.scalar(key, what="a whole number")
+        if node is None:
+            return default
+        try:
+            number = node.fraction()
+        except ValueError as error:
+            self.report(key, str(error).replace("a number,", "a whole number,"))
+            return default
+        if number.denominator != 1 or not minimum <= number <= maximum:
+            text = f"expected a whole number from {minimum} to {maximum}, found {node.text}"
+            self.report(key, text)
+            return default
+        return int(number)
+
+    def items(self, key: str, *, maximum: int = 10_000) -> list[Node]:
+        node = self.value(key)
+        if node is None:
+            return []
+        if not isinstance(node, List):
+            self.report(key, f"expected a list, found {node.describe()}")
+            return []
+        if len(node.items) > maximum:
+            self.report(key, f"a list of at most {maximum} entries, found {len(node.items)}")
+            return []
+        return node.items
+
+    def texts(self, key: str) -> list[Scalar]:
+        """A list of strings, each with its place."""
+        found = []
+        for node in self.items(key):
+            if isinstance(node, Scalar) and node.kind == "string":
+                found.append(node)
+            else:
+                self.fault(node, self.key_path(key), f"expected a string, found {node.describe()}")
+        return found
+
+    def inner(
+        self, key: str, *, known: Sequence[str] | None, required: Sequence[str] = ()
+    ) -> Fields | None:
+        """The mapping under `key`, or None where the key is absent."""
+        node = self.value(key)
+        if node is None:
+            return None
+        return Fields(node, self.problems, self.key_path(key), known=known, required=required)
+
+
+__all__ = ["Fields", "nearest", "shorten"]
