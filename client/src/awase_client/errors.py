@@ -1,6 +1,7 @@
 """The tree of errors a trainer can meet, named by consequence.
 
 AwaseClientError
+├── BadCursor           the state or the arguments are not what this client takes
 ├── PlanMismatch        the state belongs to another plan; nothing was read
 ├── Refused             the server says no for good: key, scope, plan or position
 ├── Unreachable         bounded retries ended; names the position to resume from
@@ -17,12 +18,23 @@ class AwaseClientError(Exception):
     exit_code = 1
 
 
+class BadCursor(AwaseClientError):
+    exit_code = 2
+
+
 class PlanMismatch(AwaseClientError):
     exit_code = 5
 
 
 class Refused(AwaseClientError):
-    exit_code = 4
+    """A server's final answer; `status` is its HTTP status."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        self.exit_code = {400: 2, 404: 4, 409: 5, 422: 3}.get(status, 1)
 
 
 class Unreachable(AwaseClientError):

@@ -1,0 +1,100 @@
+"""What a trainer receives, and how a frame is cut into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awase_client.cursor import Cursor
+from awase_client.engine.block import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step of one rank.
+
+    input_ids   [batch, width] uint16 or uint32 (the plan's dtype; `awase_client.torch` gives int64)
+    sources     [batch] int32, index into the plan's sources; None where not asked for
+    cu_seqlens  [documents + 1] int32 over the flattened input_ids, as variable-length attention
+                takes it: 0, every start of a document or of padding, every multiple of width,
+                batch * width; None where not asked for
+    positions   [batch] int64, the global stream position of each sequence
+    loss_mask   [batch, width] uint8, 1 where a token counts in the loss; None where the plan has
+                none (then all count)
+    cursor      the state after this batch: what to save once it was trained on
+
+    The arrays are read-only views of one buffer; copy what must change.
+    """
+
+    input_ids: NDArray[Any]
+    sources: NDArray[np.int32] | None
+    cu_seqlens: NDArray[np.int32] | None
+    positions: NDArray[np.int64]
+    loss_mask: NDArray[np.uint8] | None
+    cursor: Cursor
+
+
+def cut(block: Block, *, batch: int, step: int, position: int, plan: str) -> Iterator[Batch]:
+    """Whole batches of `batch` sequences; `step` positions of the global stream belong to each.
+
+    `position` is the cursor before the block. A rest smaller than a batch is not yielded.
+    """
+    width = block.tokens.shape[1]
+    steps = block.count // batch
+    positions = block.positions
+    marks: list[int] = []
+    cu_seqlens = block.cu_seqlens
+    if cu_seqlens is not None:
+        edges = np.arange(steps + 1, dtype=np.int32) * np.int32(batch * width)
+        marks = np.searchsorted(cu_seqlens, edges).tolist()
+    for k in range(steps):
+        rows = slice(k * batch, (k + 1) * batch)
+        bounds = None
+        if cu_seqlens is not None:
+            bounds = cu_seqlens[marks[k] : marks[k + 1] + 1]
+            if k:
+                bounds = bounds - np.int32(k * batch * width)
+        yield Batch(
+            input_ids=block.tokens[rows],
+            sources=None if block.sources is None else block.sources[rows],
+            cu_seqlens=bounds,
+            positions=positions[rows],
+            loss_mask=None if block.loss_mask is None else block.loss_mask[rows],
+            cursor=Cursor(plan, position + (k + 1) * step),
+        )
+
+
+def join(blocks: Sequence[Block]) -> Block:
+    """Consecutive blocks of one stride as one; copies."""
+    first = blocks[0]
+    bounds = None
+    if first.cu_seqlens is not None:
+        shifted = [np.zeros(1, np.int32)]
+        for block in blocks:
+            assert block.cu_seqlens is not None
+            shifted.append(block.cu_seqlens[1:] + shifted[-1][-1])
+        bounds = np.concatenate(shifted)
+    return Block(
+        first=first.first,
+        stride=first.stride,
+        tokens=np.concatenate([block.tokens for block in blocks]),
+        sources=_joined([block.sources for block in blocks]),
+        cu_seqlens=bounds,
+        loss_mask=_joined([block.loss_mask for block in blocks]),
+    )
+
+
+def _joined(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if len(present) == len(arrays) else None
+
+
+def position_ids(cu_seqlens: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.int32]:
+    """[batch, width] int32: 0, 1, 2, ... from each start in `cu_seqlens`, for rotary embeddings."""
+    lengths = np.diff(cu_seqlens)
+    starts = np.repeat(cu_seqlens[:-1], lengths)
+    return (np.arange(shape[0] * shape[1], dtype=np.int32) - starts).reshape(shape)

@@ -1,0 +1,107 @@
+"""Where frames come from: the store itself, or servers. Both give the same bytes.
+
+A source is shared; each prefetch thread connects to it once and reads through its own `Reader`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from threading import Event
+from typing import Protocol
+
+from awase_client.cursor import plan_digest
+from awase_client.errors import BadCursor
+from awase_client.transport import Options, Servers
+from awase_client.wire import Frame
+
+
+class Reader(Protocol):
+    """One thread's way to frames."""
+
+    retries: int
+    bytes_read: int
+
+    def read(self, first: int, count: int, stride: int) -> Frame:
+        """Sequences first, first + stride, ...: up to `count`, fewer at the end."""
+
+    def abort(self) -> None:
+        """Wake a read under way in another thread; it fails."""
+
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    plan: str
+
+    def connect(self, *, stop: Event) -> Reader: ...
+
+    def close(self) -> None: ...
+
+
+class StoreSource:
+    """The engine in this process, over a store's memory-mapped files."""
+
+    def __init__(self, path: str, plan: str, *, split: str, sections: Sequence[str] | None) -> None:
+        self.plan = plan
+        self.split = split
+        from awase_client.engine.reader import Engine  # pulls numba where there is one
+
+        self.engine = Engine.open(path, plan)
+        self.sections = self.engine.sections if sections is None else tuple(sections)
+
+    def connect(self, *, stop: Event) -> Reader:
+        return _StoreReader(self)
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+class _StoreReader:
+    def __init__(self, source: StoreSource) -> None:
+        self._source = source
+        self.retries = 0
+        self.bytes_read = 0
+
+    def read(self, first: int, count: int, stride: int) -> Frame:
+        source = self._source
+        block = source.engine.read(
+            first, count, stride=stride, split=source.split, sections=source.sections
+        )
+        self.bytes_read += block.tokens.nbytes
+        return Frame(
+            source.plan,
+            source.split,
+            source.engine.total(source.split),
+            source.engine.plan.sequence_length,
+            block,
+        )
+
+    def abort(self) -> None:
+        pass  # reads of the store are short
+
+    def close(self) -> None:
+        pass
+
+
+def open_source(
+    source: str | os.PathLike[str] | Sequence[str],
+    plan: str,
+    *,
+    rank: int,
+    split: str,
+    sections: Sequence[str] | None,
+    key: str | None,
+    options: Options,
+) -> Source:
+    """A store path, a URL or several URLs of equal servers as a source of frames."""
+    places = [os.fspath(source)] if isinstance(source, str | os.PathLike) else list(source)
+    plan = plan_digest(plan)
+    remote = [place.startswith(("http://", "https://")) for place in places]
+    if places and all(remote):
+        return Servers(
+            places, plan, rank=rank, split=split, sections=sections, key=key, options=options
+        )
+    if len(places) == 1:
+        return StoreSource(places[0], plan, split=split, sections=sections)
+    raise BadCursor(f"a source is one store path, or one or more http(s) URLs, not {places!r}")

@@ -1,0 +1,240 @@
+"""Frames from servers over HTTP: keep-alive, bounded retries across servers, one error at the end.
+
+Any server may answer any request, so a request that failed goes to the next one. What is tried
+again: no connection, a cut or late answer, a damaged frame, 429 and 5xx. What is not: other 4xx,
+which no repetition mends. After `patience_seconds` without a frame the last failure is raised.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event, Lock
+from urllib.parse import quote, urlencode, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awase_client.errors import (
+    AwaseClientError,
+    BadCursor,
+    CorruptFrame,
+    CorruptStore,
+    Refused,
+    Unreachable,
+)
+from awase_client.wire import HEADER_BYTES, Frame, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a stream reads ahead and how long it waits for servers.
+
+    in_flight         requests under way or received and not yet consumed, at most
+    request_bytes     tokens asked for in a request; a batch larger than this is one request
+    timeout_seconds   silence on a connection before it is given up
+    patience_seconds  how long all servers may fail for one request before Unreachable
+    """
+
+    in_flight: int = 3
+    request_bytes: int = 2 << 20
+    timeout_seconds: float = 30.0
+    patience_seconds: float = 60.0
+
+
+_MAX_BODY_BYTES = 1 << 30
+_MAX_PROBLEM_BYTES = 64 << 10
+_FIRST_DELAY_SECONDS = 0.05
+_MAX_DELAY_SECONDS = 2.0
+
+
+class _Later(Exception):
+    """The server asked to be tried again (429, 5xx)."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Servers:
+    """Equal servers of one plan."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        plan: str,
+        *,
+        rank: int,
+        split: str,
+        sections: Sequence[str] | None,
+        key: str | None,
+        options: Options,
+    ) -> None:
+        self.plan = plan
+        self.rank = rank
+        self.split = split
+        self.sections = sections
+        self.key = key
+        self.options = options
+        self.urls = [_check_url(url) for url in urls]
+        self._next = 0
+        self._lock = Lock()
+
+    def connect(self, *, stop: Event) -> ServerReader:
+        with self._lock:
+            first = self._next
+            self._next += 1
+        return ServerReader(self, first=first, stop=stop)
+
+    def close(self) -> None:
+        pass
+
+    def target(self, first: int, count: int, stride: int) -> str:
+        """Path and query of a frame that starts at position `first`."""
+        query = {
+            "position": first - self.rank,
+            "count": count,
+            "rank": self.rank,
+            "world": stride,
+            "split": self.split,
+        }
+        if self.sections is not None:
+            query["sections"] = ",".join(self.sections)
+        return f"/v1/plans/{quote(self.plan)}/tokens?{urlencode(query)}"
+
+
+class ServerReader:
+    """One thread's connection; goes from server to server when one fails."""
+
+    def __init__(self, servers: Servers, *, first: int, stop: Event) -> None:
+        self._servers = servers
+        self._at = first
+        self._stop = stop
+        self._connection: http.client.HTTPConnection | None = None
+        # Jitter only spreads retries in time and decides no byte, so it may be truly random.
+        self._random = random.Random(os.urandom(8))  # noqa: S311
+        self.retries = 0
+        self.bytes_read = 0
+
+    def read(self, first: int, count: int, stride: int) -> Frame:
+        """The frame; Refused, CorruptFrame, CorruptStore or Unreachable where none can be had."""
+        servers = self._servers
+        target = servers.target(first, count, stride)
+        deadline = time.monotonic() + servers.options.patience_seconds
+        delay = _FIRST_DELAY_SECONDS
+        while True:
+            url = servers.urls[self._at % len(servers.urls)]
+            reused = self._connection is not None
+            try:
+                return self._fetch(url, target, first, count, stride)
+            except (OSError, http.client.HTTPException, CorruptFrame, _Later) as error:
+                self.close()
+                failure = error
+            if reused and isinstance(failure, ConnectionError | http.client.RemoteDisconnected):
+                continue  # the server closed an idle connection, as it may: ask again on a new one
+            self.retries += 1
+            self._at += 1
+            left = deadline - time.monotonic()
+            if left <= 0 or self._stop.wait(min(left, self._random.uniform(0, delay))):
+                raise _last_word(failure, url, first, servers) from failure
+            delay = min(2 * delay, _MAX_DELAY_SECONDS)
+
+    def abort(self) -> None:
+        """Wake a read under way in another thread; it fails."""
+        connection = self._connection
+        sock = None if connection is None else connection.sock
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _fetch(self, url: str, target: str, first: int, count: int, stride: int) -> Frame:
+        parts = urlsplit(url)
+        if self._connection is None:
+            self._connection = _open(url, self._servers.options.timeout_seconds)
+        connection = self._connection
+        headers = {"Accept-Encoding": "identity"}
+        if self._servers.key is not None:
+            headers["Authorization"] = f"Bearer {self._servers.key}"
+        connection.request("GET", parts.path.rstrip("/") + target, headers=headers)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise _problem(response, url, target)
+        body = _read_body(response)
+        self.bytes_read += len(body)
+        frame = decode(body.data)
+        block = frame.block
+        asked = (self._servers.plan, self._servers.split, first, stride)
+        if (frame.plan, frame.split, block.first, block.stride) != asked or block.count > count:
+            raise CorruptFrame(f"{url} answered another question than {target}")
+        return frame
+
+
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise BadCursor(f"server {url!r}: give it as http(s)://host[:port][/prefix]")
+    return url
+
+
+def _open(url: str, timeout_seconds: float) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(
+            host, parts.port, timeout=timeout_seconds, context=ssl.create_default_context()
+        )
+    return http.client.HTTPConnection(host, parts.port, timeout=timeout_seconds)
+
+
+def _read_body(response: http.client.HTTPResponse) -> NDArray[np.uint8]:
+    length = response.length
+    if length is None or not HEADER_BYTES <= length <= _MAX_BODY_BYTES:
+        raise CorruptFrame(f"a frame with Content-Length {length}")
+    body = np.empty(length, np.uint8)
+    view = body.data
+    at = 0
+    while at < length:
+        got = response.readinto(view[at:])
+        if got == 0:
+            raise http.client.IncompleteRead(b"", length - at)
+        at += got
+    return body
+
+
+def _problem(response: http.client.HTTPResponse, url: str, target: str) -> Exception:
+    """What a non-200 means: `Refused` for good, or `_Later`."""
+    try:
+        document = json.loads(response.read(_MAX_PROBLEM_BYTES))
+        detail, code = str(document.get("detail", "")), str(document.get("code", ""))
+    except (ValueError, AttributeError):
+        detail, code = "", ""
+    message = f"{url}{target} answered {response.status}: {detail or response.reason}"
+    if response.status == 429 or response.status >= 500:
+        return _Later(message, code=code)
+    return Refused(message, status=response.status)
+
+
+def _last_word(failure: Exception, url: str, position: int, servers: Servers) -> AwaseClientError:
+    if isinstance(failure, CorruptFrame):
+        return CorruptFrame(f"position {position}: {url}: {failure}")
+    if isinstance(failure, _Later) and failure.code == "integrity":
+        return CorruptStore(f"position {position}: {failure}")
+    return Unreachable(
+        f"position {position}: no frame from {', '.join(servers.urls)} within "
+        f"{servers.options.patience_seconds:g} s, last {type(failure).__name__}: {failure}; "
+        "nothing is lost: start again from the last saved state",
+        position=position,
+    )
