@@ -4,7 +4,9 @@ Everything visible appears by one rename or one link after fsync of file and fol
 what a manifest names and never list folders to find data.
 
     catalog.db                                   what is called what (can be rebuilt)
-    refs/<name>/<number>.json                    put-if-absent: fixes version numbers
+    refs/<name>/<number>.json                    put-if-absent: fixes version numbers of datasets
+    refs/_mixtures, _tokenizers/<name>/<n>.json  the same for mixtures (with text) and tokenizers
+    refs/_aliases, _notes, _plans/...            journals: a lost catalog.db is rebuilt whole
     datasets/<name>/<digest>/manifest.json ...   immutable versions
     tokenizers/<digest>/                         files, and how they were trained
     tokens/<text digest>-<tokenizer digest>/     token sets, memory-mapped
@@ -60,8 +62,21 @@ class Store:
     def dataset_dir(self, name: str, digest: str) -> Path:
         return self.root / "datasets" / check_name(name, what="dataset") / hex_of(digest)
 
-    def refs_dir(self, name: str) -> Path:
-        return self.root / "refs" / check_name(name, what="dataset")
+    def refs_dir(self, name: str, kind: str = "dataset") -> Path:
+        """Where numbers of `name` are fixed; '_' starts no name, so kinds cannot collide."""
+        root = self.root / "refs"
+        return (root if kind == "dataset" else root / f"_{kind}s") / check_name(name, what=kind)
+
+    def alias_dir(self, kind: str, name: str, alias: str) -> Path:
+        folder = self.root / "refs" / "_aliases" / f"{kind}s" / check_name(name, what=kind)
+        return folder / check_name(alias, what="alias")
+
+    def notes_dir(self, kind: str, name: str, number: int) -> Path:
+        folder = self.root / "refs" / "_notes" / f"{kind}s" / check_name(name, what=kind)
+        return folder / str(int(number))
+
+    def plan_ref_path(self, digest: str) -> Path:
+        return self.root / "refs" / "_plans" / f"{hex_of(digest)}.json"
 
     def tokenizer_dir(self, digest: str) -> Path:
         return self.root / "tokenizers" / hex_of(digest)

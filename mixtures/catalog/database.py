@@ -1,0 +1,179 @@
+"""The database behind the catalog: SQLite in WAL mode, or PostgreSQL by URL. Owns SQLAlchemy.
+
+SQLite: every transaction that writes starts with BEGIN IMMEDIATE, so that writers queue (busy
+timeout) instead of failing half way; synchronous=FULL, because run marks live here alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+
+from curation.base.errors import Failed, TryAgain, UsageError
+from mixtures.catalog.models import HEAD
+
+ENVIRONMENT = "AWASE_CATALOG"
+BUSY_SECONDS = 30.0
+_LOCK = 0x61776173  # PostgreSQL advisory lock for migrations: "awas"
+
+
+class Database:
+    """A pool of connections to one migrated database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str, *, fill: Callable[[Connection], object]) -> Database:
+        """Connect and bring the tables to HEAD; TryAgain where the server cannot be reached.
+
+        Where there were no tables, `fill` is called in the transaction that makes them: a database
+        is either absent or knows all that the store held when it was made.
+        """
+        engine = _engine(url)
+        try:
+            _migrate(engine, fill)
+        except OperationalError as error:
+            engine.dispose()
+            raise TryAgain(f"catalog {_shown(url)}: cannot be opened ({error.orig})") from error
+        except DatabaseError as error:
+            engine.dispose()
+            raise Failed(
+                f"catalog {_shown(url)} is damaged ({error.orig}): move it away, then "
+                "`awase doctor --rebuild` restores it from the store"
+            ) from error
+        return cls(engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @property
+    def dialect(self) -> str:
+        return self._engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that is committed at the end; waits for other writers up to 30 s."""
+        try:
+            with (
+                self._engine.connect().execution_options(awase_write=True) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        except OperationalError as error:
+            if "locked" in str(error.orig):
+                raise TryAgain(
+                    f"the catalog was busy for {BUSY_SECONDS:.0f} s: run the same command again"
+                ) from error
+            raise
+
+
+def sqlite_url(path: Path) -> str:
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def insert_if_absent(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row unless one with the same key exists; True where it was inserted."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+
+        statement: Any = insert_postgresql(table).values(**values).on_conflict_do_nothing()
+    else:
+        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+        statement = insert_sqlite(table).values(**values).on_conflict_do_nothing()
+    return bool(connection.execute(statement).rowcount)
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    return json.dumps(dict(document), ensure_ascii=False)
+
+
+def _shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise UsageError(
+                f"{ENVIRONMENT} {_shown(url)!r}: use postgresql+psycopg://user@host/database, "
+                "or leave it unset for SQLite inside the store"
+            )
+        if parsed.get_backend_name() == "postgresql":
+            return sa.create_engine(parsed, pool_pre_ping=True)
+        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    except ArgumentError as error:
+        raise UsageError(f"{ENVIRONMENT} is not a database URL ({error})") from error
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise UsageError(
+            f"{ENVIRONMENT}: the driver is not installed ({error}); "
+            "install awase with the extra `postgres`"
+        ) from error
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("awase_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _current(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
+    return None if row is None else str(row[0])
+
+
+def _migrate(engine: Engine, fill: Callable[[Connection], object]) -> None:
+    """Bring the tables to HEAD, one process at a time."""
+    with engine.connect() as connection, connection.begin():
+        if _current(connection) == HEAD:
+            return
+    with engine.connect().execution_options(awase_write=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        before = _current(connection)
+        if before != HEAD:
+            _upgrade(connection, before)
+        if before is None:
+            fill(connection)
+
+
+def _upgrade(connection: Connection, before: str | None) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if before is not None and before not in known:
+        raise Failed(
+            f"the catalog was made by a newer awase (revision {before}, this one knows {HEAD}): "
+            "upgrade awase"
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,118 @@
+"""The tables. Every change needs a numbered migration beside it; a test compares the two.
+
+Rows are written after the file that they index (a ref, a manifest, a plan) is durable, and are
+never the only place where something is kept, except in tables whose owner says so.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+HEAD = "0001"  # the newest migration; `database.migrate` runs when the database says otherwise
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, autoincrement=False)
+
+
+versions = Table(
+    "versions",
+    metadata,
+    _text("kind"),
+    _text("name"),
+    _number("number"),
+    _text("digest"),
+    _text("created"),
+    _text("document"),  # JSON, what the ref holds beside the columns above
+    PrimaryKeyConstraint("kind", "name", "number"),
+    UniqueConstraint("kind", "name", "digest"),
+    Index(None, "kind", "digest"),
+)
+
+alias_moves = Table(
+    "alias_moves",
+    metadata,
+    _text("kind"),
+    _text("name"),
+    _text("alias"),
+    _number("revision"),
+    Column("version", BigInteger, nullable=True),
+    _text("created"),
+    PrimaryKeyConstraint("kind", "name", "alias", "revision"),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    _text("kind"),
+    _text("name"),
+    _number("number"),
+    _number("revision"),
+    _text("document"),  # JSON {"tags": {...}, "note": "..."}
+    _text("created"),
+    PrimaryKeyConstraint("kind", "name", "number", "revision"),
+)
+
+token_sets = Table(
+    "token_sets",
+    metadata,
+    _text("text_digest"),
+    _text("tokenizer_digest"),
+    _text("created"),
+    PrimaryKeyConstraint("text_digest", "tokenizer_digest"),
+)
+
+views = Table(
+    "views",
+    metadata,
+    _text("digest"),
+    _text("document"),
+    _text("created"),
+    PrimaryKeyConstraint("digest"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    _text("digest"),
+    Column("mixture", Text, nullable=True),
+    _text("document"),
+    _text("created"),
+    PrimaryKeyConstraint("digest"),
+    Index(None, "created", "digest"),
+)
+
+plan_sources = Table(
+    "plan_sources",
+    metadata,
+    _text("plan"),
+    _text("path"),
+    _text("dataset"),
+    _text("digest"),
+    PrimaryKeyConstraint("plan", "path"),
+    ForeignKeyConstraint(["plan"], ["plans.digest"]),
+    Index(None, "digest"),
+)
