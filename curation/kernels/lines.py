@@ -1,0 +1,98 @@
+"""Lines of a text, blank ones left out: lengths, first and last characters, repetition."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from curation.kernels.hashing import add, capacity, hash_bytes
+from curation.kernels.utf8 import before, break_len, count_chars, decode, strip_left, strip_right
+
+LINES, CHARACTERS, LONGEST, SHORT, DUPLICATES, DUPLICATE_CHARACTERS, BULLETS, ELLIPSES, ENDED = (
+    range(9)
+)
+
+
+@nb.njit(inline="always")
+def _bullet(b, s, e):  # type: ignore[no-untyped-def]
+    """Does the stripped line start as an item of a list?"""
+    code, width = decode(b, s)
+    if code == 0x2D or code == 0x2A:
+        return s + width == e or b[s + width] == 32
+    return (
+        code == 0x2022
+        or code == 0x25CF
+        or code == 0x25A0
+        or code == 0x30FB
+        or code == 0x25C6
+        or code == 0x203B
+    )
+
+
+@nb.njit(inline="always")
+def _ellipsis(b, s, e):  # type: ignore[no-untyped-def]
+    """Does the stripped line end with ... or an ellipsis character?"""
+    if e - s < 3:
+        return False
+    if b[e - 1] == 46 and b[e - 2] == 46 and b[e - 3] == 46:
+        return True
+    return b[e - 3] == 0xE2 and b[e - 2] == 0x80 and b[e - 1] == 0xA6
+
+
+@nb.njit(inline="always")
+def _break_at(b, i, e):  # type: ignore[no-untyped-def]
+    c = b[i]
+    return break_len(b, i, e) if (c < 32 or c == 0xC2 or c == 0xE2) else 0
+
+
+@nb.njit(nogil=True, cache=True)
+def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
+    """int64[rows, 9] over the lines of each text, stripped of white space, blank lines left out.
+
+    Lines end where `str.splitlines` ends them. `ends` marks code points that end a sentence,
+    `short` is the length in characters up to which a line counts as short. A duplicate is a line
+    that an earlier line equals: one repeated line out of two counts one.
+    """
+    rows = len(offsets) - 1
+    out = np.zeros((rows, 9), np.int64)
+    keys = np.empty(64, np.uint64)
+    generations = np.zeros(64, np.int64)
+    g = 0
+    for d in range(rows):
+        s = offsets[d]
+        e = offsets[d + 1]
+        lines = 1
+        for i in range(s, e):
+            lines += _break_at(b, i, e) > 0
+        if capacity(lines) > len(keys):
+            keys = np.empty(capacity(lines), np.uint64)
+            generations = np.zeros(len(keys), np.int64)
+        g += 1
+        mask = np.uint64(len(keys) - 1)
+        i = s
+        while i < e:
+            z = i
+            w = 0
+            while z < e:
+                w = _break_at(b, z, e)
+                if w:
+                    break
+                z += 1
+            a = strip_left(b, i, z)
+            y = strip_right(b, a, z)
+            i = z + w
+            if a == y:
+                continue
+            n = count_chars(b, a, y)
+            out[d, LINES] += 1
+            out[d, CHARACTERS] += n
+            out[d, LONGEST] = max(out[d, LONGEST], n)
+            out[d, SHORT] += n <= short
+            if add(keys, generations, g, mask, hash_bytes(b, a, y)):
+                out[d, DUPLICATES] += 1
+                out[d, DUPLICATE_CHARACTERS] += n
+            out[d, BULLETS] += _bullet(b, a, y)
+            out[d, ELLIPSES] += _ellipsis(b, a, y)
+            last, _ = decode(b, before(b, a, y))
+            out[d, ENDED] += ends[last]
+    return out

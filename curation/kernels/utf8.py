@@ -1,0 +1,109 @@
+"""White space, decoding and character borders on valid UTF-8 bytes, as Python's `str` sees them."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+
+@nb.njit(inline="always")
+def space_len(b, i, e):  # type: ignore[no-untyped-def]
+    """Length in bytes of the white space character at i (`str.isspace`), else 0; i < e."""
+    c = b[i]
+    if c < 128:
+        return 1 if (c == 32 or (9 <= c <= 13) or (28 <= c <= 31)) else 0
+    if c < 0xC2 or c > 0xE3:
+        return 0
+    if c == 0xC2:
+        return 2 if (b[i + 1] == 0x85 or b[i + 1] == 0xA0) else 0
+    if c == 0xE2:
+        n = b[i + 1]
+        m = b[i + 2]
+        if n == 0x80:
+            return 3 if ((0x80 <= m <= 0x8A) or m == 0xA8 or m == 0xA9 or m == 0xAF) else 0
+        return 3 if (n == 0x81 and m == 0x9F) else 0
+    if c == 0xE3:
+        return 3 if (b[i + 1] == 0x80 and b[i + 2] == 0x80) else 0
+    if c == 0xE1:
+        return 3 if (b[i + 1] == 0x9A and b[i + 2] == 0x80) else 0
+    return 0
+
+
+@nb.njit(inline="always")
+def break_len(b, i, e):  # type: ignore[no-untyped-def]
+    """Length in bytes of the line break at i as `str.splitlines` cuts, else 0; \\r\\n is one.
+
+    \\n \\r \\v \\f \\x1c \\x1d \\x1e \\x85 U+2028 U+2029 (Python's `str.splitlines`).
+    """
+    c = b[i]
+    if c < 128:
+        if c == 13:
+            return 2 if (i + 1 < e and b[i + 1] == 10) else 1
+        return 1 if (10 <= c <= 12 or 28 <= c <= 30) else 0
+    if c == 0xC2:
+        return 2 if b[i + 1] == 0x85 else 0
+    if c == 0xE2 and b[i + 1] == 0x80:
+        return 3 if (b[i + 2] == 0xA8 or b[i + 2] == 0xA9) else 0
+    return 0
+
+
+@nb.njit(inline="always")
+def decode(b, i):  # type: ignore[no-untyped-def]
+    """(code point, length in bytes) of the character at i."""
+    c = np.int64(b[i])
+    if c < 0x80:
+        return c, 1
+    if c < 0xE0:
+        return ((c & 31) << 6) | (np.int64(b[i + 1]) & 63), 2
+    if c < 0xF0:
+        return (
+            ((c & 15) << 12) | ((np.int64(b[i + 1]) & 63) << 6) | (np.int64(b[i + 2]) & 63),
+            3,
+        )
+    return (
+        ((c & 7) << 18)
+        | ((np.int64(b[i + 1]) & 63) << 12)
+        | ((np.int64(b[i + 2]) & 63) << 6)
+        | (np.int64(b[i + 3]) & 63),
+        4,
+    )
+
+
+@nb.njit(inline="always")
+def before(b, s, i):  # type: ignore[no-untyped-def]
+    """Start of the character that ends at i; s < i."""
+    y = i - 1
+    while y > s and (b[y] & 0xC0) == 0x80:
+        y -= 1
+    return y
+
+
+@nb.njit(inline="always")
+def strip_left(b, s, e):  # type: ignore[no-untyped-def]
+    """Start of b[s:e] after leading white space."""
+    while s < e:
+        w = space_len(b, s, e)
+        if w == 0:
+            break
+        s += w
+    return s
+
+
+@nb.njit(inline="always")
+def strip_right(b, s, e):  # type: ignore[no-untyped-def]
+    """End of b[s:e] before trailing white space."""
+    while e > s:
+        y = before(b, s, e)
+        if space_len(b, y, e) == 0:
+            break
+        e = y
+    return e
+
+
+@nb.njit(inline="always")
+def count_chars(b, s, e):  # type: ignore[no-untyped-def]
+    """Number of characters of b[s:e]."""
+    n = 0
+    for i in range(s, e):
+        n += (b[i] & 0xC0) != 0x80
+    return n

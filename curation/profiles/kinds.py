@@ -1,0 +1,17 @@
+"""The kinds of step that a profile can name, and where each lives; imported when first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+KINDS = {
+    "characters": "curation.rules.characters:Characters",
+    "lines": "curation.rules.lines:Lines",
+}
+
+
+def step_class(kind: str) -> Any:
+    """The class behind a kind of step; its `options` maps option names to their types."""
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(importlib.import_module(module), name)

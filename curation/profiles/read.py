@@ -1,0 +1,181 @@
+"""From a profile's YAML to steps; every fault is reported with its line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curation.base.errors import NotFound
+from curation.base.fields import Fields, nearest
+from curation.base.yaml import Document, Mapping, Node, Problems, read
+from curation.profiles.kinds import KINDS, step_class
+from curation.steps import PART, Op, Rule, Step
+
+FOLDER = Path(__file__).parent
+MAX_STEPS = 100
+_BOUNDS: dict[str, Op] = {"max": ">", "min": "<", "under": ">=", "over": "<=", "is": "=="}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named, ordered list of steps."""
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+
+
+def profile_names() -> list[str]:
+    """The profiles that ship with awase, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_profile(name: str | Path) -> list[Step]:
+    """The steps of a shipped profile, or of a profile file given by path.
+
+    NotFound lists the shipped ones; InvalidDocument carries every fault of the file.
+    """
+    return list(read_profile(name).steps)
+
+
+def read_profile(name: str | Path) -> Profile:
+    """As `load_profile`, with the profile's name and description."""
+    text = str(name)
+    if isinstance(name, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
+        return _profile(read(name))
+    if text not in profile_names():
+        raise NotFound(
+            f"there is no profile {text!r}{nearest(text, profile_names())}; "
+            "a file of your own is named by its path, ending in .yaml"
+        )
+    return _profile(read(FOLDER / f"{text}.yaml", file=f"{text}.yaml"))
+
+
+def _profile(document: Document) -> Profile:
+    problems = document.problems
+    keys = ("version", "name", "description", "steps")
+    fields = Fields(document.root, problems, known=keys, required=("version", "name", "steps"))
+    fields.integer("version", minimum=1, maximum=1)
+    name = fields.text("name") or ""
+    description = fields.text("description") or ""
+    steps = read_steps(fields.items("steps", maximum=MAX_STEPS), problems, "steps")
+    problems.finish()
+    return Profile(name, description, tuple(steps))
+
+
+def read_steps(nodes: Sequence[Node], problems: Problems, path: str) -> list[Step]:
+    """The steps under a `steps:` key; where problems were found the list is short of some."""
+    steps: list[Step] = []
+    for index, node in enumerate(nodes):
+        step = _step(node, problems, f"{path}[{index}]")
+        if step is None:
+            continue
+        if any(step.name == other.name for other in steps):
+            problems.add(
+                node.line,
+                node.column,
+                f"{path}[{index}]",
+                f"a second step named {step.name!r}: give it another `name`",
+            )
+            continue
+        steps.append(step)
+    return steps
+
+
+def _step(node: Node, problems: Problems, path: str) -> Step | None:
+    before = len(problems.found)
+    fields = Fields(
+        node, problems, path, known=("step", "name", "options", "rules"), required=("step",)
+    )
+    kind = fields.text("step")
+    if kind is None:
+        return None
+    if kind not in KINDS:
+        fields.report("step", f"there is no step {kind!r}{nearest(kind, KINDS)}")
+        return None
+    cls = step_class(kind)
+    name = fields.text("name")
+    if name is not None and not PART.fullmatch(name):
+        fields.report("name", f"a name has a-z, 0-9 and '_', a letter first; found {name!r}")
+    options = _options(fields, cls.options)
+    statistics = {statistic.name: statistic for statistic in cls.statistics}
+    rules = _rules(fields, list(statistics))
+    if len(problems.found) > before:
+        return None
+    step: Step = cls(rules=rules, name=name, **options)
+    return step
+
+
+def _options(fields: Fields, known: dict[str, type]) -> dict[str, Any]:
+    inner = fields.inner("options", known=list(known))
+    options: dict[str, Any] = {}
+    if inner is None:
+        return options
+    for key, kind in known.items():
+        if key not in inner:
+            continue
+        if kind is bool:
+            options[key] = inner.flag(key, False)
+        elif kind is str:
+            options[key] = inner.text(key)
+        elif kind is int:
+            options[key] = inner.integer(key, minimum=-(1 << 40), maximum=1 << 40)
+        elif kind is float:
+            options[key] = float(inner.number(key) or 0)
+        else:
+            options[key] = [node.text for node in inner.texts(key)]
+    return options
+
+
+def _rules(fields: Fields, statistics: Sequence[str]) -> list[Rule]:
+    inner = fields.inner("rules", known=None)
+    rules: list[Rule] = []
+    for reason in inner.entries if inner is not None else ():
+        assert inner is not None
+        rule = _rule(inner, reason, statistics)
+        if rule is not None:
+            rules.append(rule)
+    return rules
+
+
+def _rule(parent: Fields, reason: str, statistics: Sequence[str]) -> Rule | None:
+    known = ("statistic", "source", "annotate", *_BOUNDS)
+    fields = parent.inner(reason, known=known, required=("source",))
+    if fields is None or not isinstance(fields.node, Mapping):
+        return None
+    statistic = fields.text("statistic", reason) or reason
+    if statistic not in statistics:
+        where = "statistic" if "statistic" in fields else reason
+        holder = fields if "statistic" in fields else parent
+        holder.report(where, f"there is no statistic {statistic!r}{nearest(statistic, statistics)}")
+    bounds = [key for key in _BOUNDS if key in fields]
+    if len(bounds) != 1:
+        parent.report(reason, f"give exactly one of {', '.join(_BOUNDS)}; found {len(bounds)}")
+        return None
+    source = fields.text("source")
+    if source is not None and not source.strip():
+        fields.report("source", "say where the threshold comes from")
+    return Rule(
+        reason=reason,
+        statistic=statistic,
+        op=_BOUNDS[bounds[0]],
+        threshold=_threshold(fields, bounds[0]),
+        source=source or "",
+        annotate=fields.flag("annotate", False),
+    )
+
+
+def _threshold(fields: Fields, key: str) -> float | int | bool | str:
+    node = fields.scalar(key, what="a number, true, false or a string")
+    if node is None:
+        return 0
+    if node.kind == "boolean":
+        return node.plain() is True
+    if node.kind == "string" and key == "is":
+        return node.text
+    number = fields.number(key)
+    if number is None:
+        return 0
+    return int(number) if node.kind == "integer" else float(number)

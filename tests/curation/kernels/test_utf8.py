@@ -1,0 +1,75 @@
+"""The kernels' view of white space, line breaks and characters is Python's."""
+
+import numba as nb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.base.errors import Failed
+from curation.kernels.buffers import from_utf8, utf8_view
+from curation.kernels.utf8 import break_len, decode, space_len, strip_left, strip_right
+
+
+@nb.njit
+def _kinds(b, e, spaces, breaks, codes):
+    i = 0
+    n = 0
+    while i < e:
+        code, width = decode(b, i)
+        spaces[n] = space_len(b, i, i + width) > 0
+        breaks[n] = break_len(b, i, i + width) > 0
+        codes[n] = code
+        n += 1
+        i += width
+    return n
+
+
+@nb.njit
+def _strip(b, e):
+    a = strip_left(b, 0, e)
+    return a, strip_right(b, a, e)
+
+
+def test_space_and_break_agree_with_str_on_every_code_point():
+    text = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
+    data = np.frombuffer(text.encode(), np.uint8)
+    spaces, breaks = np.zeros(len(text), bool), np.zeros(len(text), bool)
+    codes = np.zeros(len(text), np.int64)
+    assert _kinds(data, len(data), spaces, breaks, codes) == len(text)
+    assert codes.tolist() == [ord(c) for c in text]
+    assert [c for c, found in zip(text, spaces, strict=True) if found] == [
+        c for c in text if c.isspace()
+    ]
+    assert [c for c, found in zip(text, breaks, strict=True) if found] == [
+        c for c in text if len(f"a{c}b".splitlines()) == 2
+    ]
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8") | st.sampled_from(" \u3000\x85\u2028\x1f")))
+def test_strip_agrees_with_str(text):
+    data = text.encode()
+    start, end = _strip(np.frombuffer(data + b"\0", np.uint8), len(data))
+    assert data[start:end].decode() == text.strip()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"))), st.integers(0, 3))
+def test_a_view_and_back_gives_the_texts(texts, skip):
+    array = pa.array(texts, pa.large_string())[skip:]
+    data, offsets = utf8_view(array)
+    assert not data.flags.writeable
+    assert from_utf8(data, offsets).to_pylist() == texts[skip:]
+
+
+def test_a_null_is_an_empty_text_and_small_strings_are_widened():
+    _, offsets = utf8_view(pa.array(["ab", None, "c"], pa.string()))
+    assert np.diff(offsets).tolist() == [2, 0, 1]
+
+
+def test_bytes_that_are_not_utf8_are_refused():
+    bad = pa.LargeStringArray.from_buffers(
+        1, pa.py_buffer(np.array([0, 3], np.int64)), pa.py_buffer(b"\xed\xa0\x80")
+    )
+    with pytest.raises(Failed, match="is not UTF-8"):
+        utf8_view(bad)
