@@ -1,4 +1,4 @@
-"""Settings of all tests: hypothesis without deadlines, as the first call of a kernel compiles it."""
+"""All tests: hypothesis without deadlines, as the first call of a kernel compiles it."""
 
 from hypothesis import settings
 
