@@ -18,7 +18,7 @@ STRENGTH = 100.0  # pseudo-counts of the unigram prior; chosen once, not fitted
 
 
 class Bigram:
-    """Counts of adjacent tokens over a vocabulary of V ids; 4 * V * V bytes, pages of zeros free."""
+    """Counts of adjacent tokens over a vocabulary of V ids; 4 * V * V bytes of address space."""
 
     def __init__(self, vocabulary: int) -> None:
         self.vocabulary = vocabulary
@@ -36,7 +36,7 @@ class Bigram:
         self.following += np.bincount(after, minlength=self.vocabulary)
 
     def loss(self, input_ids: NDArray[Any]) -> tuple[float, float, int]:
-        """(bigram, unigram) negative log-likelihood of `input_ids` summed in nats, and the pairs."""
+        """(bigram, unigram) negative log-likelihood of `input_ids` in nats, and the pairs."""
         before = input_ids[:, :-1].astype(np.int64).ravel()
         after = input_ids[:, 1:].astype(np.int64).ravel()
         total = int(self.following.sum())

@@ -21,7 +21,7 @@ TEXT = [
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return train([(TEXT, 20_000)], Training(vocabulary=340))
+    return train([(TEXT, 20_000)], Training(vocabulary=320))
 
 
 def test_a_round_trip_gives_the_text_back(tokenizer: Tokenizer) -> None:
@@ -35,8 +35,8 @@ def test_a_round_trip_gives_the_text_back(tokenizer: Tokenizer) -> None:
 
 
 def test_training_twice_gives_the_same_digest(tokenizer: Tokenizer) -> None:
-    assert train([(TEXT, 20_000)], Training(vocabulary=340)).digest == tokenizer.digest
-    assert train([(TEXT, 20_000)], Training(vocabulary=341)).digest != tokenizer.digest
+    assert train([(TEXT, 20_000)], Training(vocabulary=320)).digest == tokenizer.digest
+    assert train([(TEXT, 20_000)], Training(vocabulary=321)).digest != tokenizer.digest
 
 
 def test_threads_do_not_change_the_ids(tokenizer: Tokenizer) -> None:
@@ -49,9 +49,9 @@ def test_the_store_gives_back_what_was_saved_and_notices_another_file(
     tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     store = Store(tmp_path)
-    document = tokenizer.save(store, training={"vocabulary": 340})
+    document = tokenizer.save(store, training={"vocabulary": 320})
     assert open_tokenizer(store, tokenizer.digest).digest == tokenizer.digest
-    assert document["training"] == {"vocabulary": 340}
+    assert document["training"] == {"vocabulary": 320}
     assert tokenizer.save(store) == document
     path = store.tokenizer_dir(tokenizer.digest) / "tokenizer.model"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
