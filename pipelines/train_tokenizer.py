@@ -27,6 +27,7 @@ class Training:
     split, whitespace kept, newline its own piece, pieces of at most 16 characters)."""
 
     vocabulary: int = 8000
+    exact: bool = True  # False: fewer pieces where the text is too small for that many
     max_bytes: int = 8_000_000
     character_coverage: float = 0.9995
     max_piece_characters: int = 16
@@ -109,15 +110,16 @@ def train(
             bos_id=1,
             eos_id=2,
             pad_id=3,
+            hard_vocab_limit=options.exact,
             num_threads=THREADS,
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
         message = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
-        if "Vocabulary size" in message or "sentences" in message:
+        if "ocabulary size" in message or "sentences" in message:
             raise UsageError(
-                f"this text is too small for {options.vocabulary} pieces ({message}): "
-                "ask for fewer with --vocabulary, or give more text"
+                f"SentencePiece cannot make {options.vocabulary} pieces of this text ({message}): "
+                "change --vocabulary, or give more text"
             ) from error
         raise Failed(f"SentencePiece could not train: {message}") from error
     return SentencePieceTokenizer(model.getvalue())

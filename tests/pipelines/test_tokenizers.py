@@ -21,7 +21,7 @@ TEXT = [
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return train([(TEXT, 20_000)], Training(vocabulary=320))
+    return train([(TEXT, 20_000)], Training(vocabulary=353))
 
 
 def test_a_round_trip_gives_the_text_back(tokenizer: Tokenizer) -> None:
@@ -35,8 +35,8 @@ def test_a_round_trip_gives_the_text_back(tokenizer: Tokenizer) -> None:
 
 
 def test_training_twice_gives_the_same_digest(tokenizer: Tokenizer) -> None:
-    assert train([(TEXT, 20_000)], Training(vocabulary=320)).digest == tokenizer.digest
-    assert train([(TEXT, 20_000)], Training(vocabulary=321)).digest != tokenizer.digest
+    assert train([(TEXT, 20_000)], Training(vocabulary=353)).digest == tokenizer.digest
+    assert train([(TEXT, 20_000)], Training(vocabulary=354)).digest != tokenizer.digest
 
 
 def test_threads_do_not_change_the_ids(tokenizer: Tokenizer) -> None:
@@ -49,9 +49,9 @@ def test_the_store_gives_back_what_was_saved_and_notices_another_file(
     tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     store = Store(tmp_path)
-    document = tokenizer.save(store, training={"vocabulary": 320})
+    document = tokenizer.save(store, training={"vocabulary": 353})
     assert open_tokenizer(store, tokenizer.digest).digest == tokenizer.digest
-    assert document["training"] == {"vocabulary": 320}
+    assert document["training"] == {"vocabulary": 353}
     assert tokenizer.save(store) == document
     path = store.tokenizer_dir(tokenizer.digest) / "tokenizer.model"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -62,8 +62,9 @@ def test_the_store_gives_back_what_was_saved_and_notices_another_file(
 
 
 def test_too_little_text_is_said_so() -> None:
-    with pytest.raises(UsageError, match="too small for 8000 pieces"):
+    with pytest.raises(UsageError, match="cannot make 8000 pieces of this text"):
         train([(["one short line"], 14)], Training())
+    assert train([(TEXT, 20_000)], Training(exact=False)).vocabulary < 8000
     with pytest.raises(UsageError, match="at least one dataset"):
         train([], Training())
 

@@ -1,0 +1,88 @@
+"""What all commands share: the store, the `--json` option, tables on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from curation.base.store import Store
+    from mixtures.catalog import Catalog
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="all cores",
+    help="Processes at work. The result is the same with any number.",
+)
+
+
+def open_store() -> Store:
+    """The store named by --store or AWASE_STORE, else ./awase-store."""
+    from curation.base.store import Store
+
+    return Store.from_environment()
+
+
+@contextmanager
+def open_catalog() -> Iterator[Catalog]:
+    from mixtures.catalog import Catalog
+
+    with Catalog.open(open_store()) as catalog:
+        yield catalog
+
+
+def say(message: str) -> None:
+    """A line of progress, on stderr."""
+    click.echo(message, err=True)
+
+
+def print_json(document: Any) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+) -> None:
+    """Aligned columns on stdout; those named in `right` to the right; never cut on a pipe."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    wide = None if sys.stdout.isatty() else 10_000
+    Console(file=sys.stdout, width=wide, highlight=False).print(table)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere; call it with (done, total)."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def short(digest: str) -> str:
+    """`sha256:1234...` as the 12 digits that people read; commands take them back for plans."""
+    return digest.removeprefix("sha256:")[:12]

@@ -1,0 +1,165 @@
+"""Tokenize a dataset version: one task a shard, resumable, no separators.
+
+Row k of the token set is row k of the version, empty documents included. A version that carries the
+column `loss_spans` (list of [start, end) characters of `text`, sorted, disjoint) gives a set with a
+loss mask: text is encoded piece by piece, cut at the borders of spans, so no token straddles one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation.base.errors import IntegrityError
+from curation.base.store import Store
+from curation.shards.manifest import DatasetManifest
+from curation.shards.tokens import Part, TokenSetManifest, TokenSetWriter
+from pipelines.tokenizers import Tokenizer, open_tokenizer
+
+SPANS = "loss_spans"
+BATCH_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """All that a worker needs for one shard; picklable."""
+
+    writer: TokenSetWriter
+    manifest: DatasetManifest
+    index: int
+    threads: int
+
+
+def tokenize(
+    store: Store,
+    manifest: DatasetManifest,
+    tokenizer: Tokenizer,
+    *,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> TokenSetManifest:
+    """The token set of a version, made where it is not there yet; parts of a killed run are kept.
+
+    progress(shards done, shards). `workers` processes, or threads inside one where there are fewer
+    shards than workers: the ids are the same.
+    """
+    writer = TokenSetWriter(
+        store,
+        text_digest=manifest.text_digest,
+        tokenizer_digest=tokenizer.digest,
+        vocabulary=tokenizer.vocabulary,
+        bos=tokenizer.special.bos,
+        eos=tokenizer.special.eos,
+        pad=tokenizer.special.pad,
+        loss_mask=_has_spans(store, manifest),
+    )
+    if (there := writer.committed()) is not None:
+        return there
+    todo = [index for index in range(len(manifest.shards)) if writer.done(index) is None]
+    threads = max(1, workers // max(1, len(todo)))
+    tasks = [ShardTask(writer, manifest, index, threads) for index in todo]
+    done = len(manifest.shards) - len(todo)
+    for _ in _run(tasks, workers, tokenizer):
+        done += 1
+        if progress is not None:
+            progress(done, len(manifest.shards))
+    return writer.commit(parts=len(manifest.shards))
+
+
+def _run(tasks: Sequence[ShardTask], workers: int, tokenizer: Tokenizer) -> Any:
+    if len(tasks) <= 1 or workers == 1:
+        return (tokenize_shard(task, tokenizer) for task in tasks)
+    return _run_in_pool(tasks, workers)
+
+
+def _run_in_pool(tasks: Sequence[ShardTask], workers: int) -> Any:
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(tokenize_shard, tasks)
+
+
+def tokenize_shard(task: ShardTask, tokenizer: Tokenizer | None = None) -> Part:
+    """Write the part of one shard and return its record."""
+    store, manifest = task.writer.store, task.manifest
+    if tokenizer is None:
+        tokenizer = open_tokenizer(store, task.writer.plan.tokenizer_digest)
+    shard = manifest.shards[task.index]
+    columns = ["text", SPANS] if task.writer.plan.loss_mask else ["text"]
+    with (
+        task.writer.part(task.index) as part,
+        pq.ParquetFile(manifest.file(store, shard)) as file,
+    ):
+        rows = 0
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+            rows += batch.num_rows
+            texts: list[str] = batch.column("text").to_pylist()
+            if task.writer.plan.loss_mask:
+                spans = batch.column(SPANS).to_pylist()
+                tokens, offsets, mask = encode_with_spans(tokenizer, texts, spans, task.threads)
+            else:
+                tokens, offsets = tokenizer.encode_batch(texts, threads=task.threads)
+                mask = None
+            part.append(
+                tokens,
+                offsets,
+                bytes=sum(len(text.encode()) for text in texts),
+                characters=sum(map(len, texts)),
+                mask=mask,
+            )
+        if rows != shard.rows:
+            raise IntegrityError(
+                f"dataset {manifest.reference}, {shard.name}: has {rows} rows, its manifest says "
+                f"{shard.rows}: run `awase dataset verify {manifest.name}`"
+            )
+    record = task.writer.done(task.index)
+    assert record is not None, "a part that ended well has its record"
+    return record
+
+
+def encode_with_spans(
+    tokenizer: Tokenizer, texts: Sequence[str], spans: Sequence[Any], threads: int = 1
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint8]]:
+    """(ids, offsets, mask): the text inside `spans` of each document gets mask 1, the rest 0.
+
+    A document without spans (null) counts whole, as in text that is no chat.
+    """
+    pieces: list[str] = []
+    inside: list[int] = []
+    counts: list[int] = []
+    for text, marked in zip(texts, spans, strict=True):
+        before = len(pieces)
+        for piece, flag in cut(text, marked):
+            pieces.append(piece)
+            inside.append(flag)
+        counts.append(len(pieces) - before)
+    ids, borders = tokenizer.encode_batch(pieces, threads=threads)
+    mask = np.repeat(np.asarray(inside, np.uint8), np.diff(borders))
+    firsts = np.concatenate([[0], np.cumsum(np.asarray(counts, np.int64))]).astype(np.int64)
+    return ids, borders[firsts], mask
+
+
+def cut(text: str, spans: Any) -> list[tuple[str, int]]:
+    """Pieces of `text` with 1 inside `spans` and 0 outside; empty pieces left out."""
+    if spans is None:
+        return [(text, 1)] if text else []
+    pieces, at = [], 0
+    for span in spans:
+        start, end = span["start"], span["end"]
+        pieces += [(text[at:start], 0), (text[start:end], 1)]
+        at = end
+    pieces.append((text[at:], 0))
+    return [(piece, flag) for piece, flag in pieces if piece]
+
+
+def _has_spans(store: Store, manifest: DatasetManifest) -> bool:
+    if not manifest.shards:
+        return False
+    schema: pa.Schema = pq.read_schema(manifest.file(store, manifest.shards[0]))
+    return SPANS in schema.names
