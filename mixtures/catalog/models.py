@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"  # the newest migration; `database.migrate` runs when the database says otherwise
+HEAD = "0002"  # the newest migration; `database.migrate` runs when the database says otherwise
 
 metadata = MetaData(
     naming_convention={
@@ -115,4 +115,30 @@ plan_sources = Table(
     PrimaryKeyConstraint("plan", "path"),
     ForeignKeyConstraint(["plan"], ["plans.digest"]),
     Index(None, "digest"),
+)
+
+# Runs live here alone: how far a run was handed out is a fact about clients, not about files.
+runs = Table(
+    "runs",
+    metadata,
+    _text("id"),
+    _text("head"),  # plan digest: the last of the run's chain
+    _number("sealed"),  # positions below may have been handed out
+    _number("entries"),
+    _text("created"),
+    PrimaryKeyConstraint("id"),
+)
+
+run_entries = Table(
+    "run_entries",
+    metadata,
+    _text("run"),
+    _number("number"),
+    _text("plan"),
+    _number("start"),  # the first position at which the plan may differ from the one before
+    _text("document"),  # JSON: what was asked for, and by what
+    _text("created"),
+    PrimaryKeyConstraint("run", "number"),
+    ForeignKeyConstraint(["run"], ["runs.id"]),
+    UniqueConstraint("run", "plan"),
 )

@@ -1,0 +1,195 @@
+"""Runs: which plan a training run reads now, and how far it was handed out.
+
+A run points at the last plan of a chain; each journal entry is a plan that continues the one before
+from a position on. Before a client reads positions it leases them: that raises the run's `sealed`
+mark, in blocks, and answers with the plan that holds below it. An entry may only change positions
+at or above the mark. So no position is ever served under two plans, and replay from zero under the
+head is exact, because a plan embeds the history of its chain.
+
+Both moves are one conditional UPDATE, so any number of replicas over one database may race.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from curation.base.errors import Conflict, NotFound, UsageError
+from curation.base.names import check_name
+from mixtures.catalog.catalog import Catalog
+from mixtures.catalog.database import dump, insert_if_absent
+from mixtures.catalog.models import run_entries, runs
+from mixtures.catalog.versions import now
+
+BLOCK = 65_536
+MAX_LEASE = 16 * BLOCK  # one call must not seal a run to its end
+_MAX_POSITION = 2**48
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One plan of a run's chain; it governs positions from `start` on. Entry 0 made the run."""
+
+    number: int
+    plan: str
+    start: int
+    document: Mapping[str, Any]
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    id: str
+    head: str
+    sealed: int
+    created: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Positions below `until` are fixed to be `plan`'s, for ever."""
+
+    plan: str
+    until: int
+
+
+class Runs:
+    """The runs of one catalog."""
+
+    def __init__(self, catalog: Catalog, *, clock: Callable[[], str] = now) -> None:
+        self._catalog = catalog
+        self._clock = clock
+
+    def create(
+        self, plan: str, *, id: str | None = None, document: Mapping[str, Any] | None = None
+    ) -> Run:
+        """Start a run at `plan`; Conflict where the id is taken by another.
+
+        A plan that continues another fixes what comes before its start: the mark begins there.
+        """
+        record = self._catalog.plan(plan)
+        identity = f"run-{secrets.token_hex(4)}" if id is None else check_name(id, what="run")
+        start = int(record.document["from"])
+        created = self._clock()
+        row = {
+            "id": identity,
+            "head": record.digest,
+            "sealed": start,
+            "entries": 1,
+            "created": created,
+        }
+        with self._catalog.database.write() as rows:
+            if not insert_if_absent(rows, runs, row):
+                head = _row(rows, identity).head
+                raise Conflict(
+                    f"run {identity!r} exists, at plan {head}: choose another id, "
+                    f"or continue it with `awase run branch {identity}`"
+                )
+            self._append(rows, identity, 0, record.digest, start, document or {}, created)
+        return self.get(identity)
+
+    def get(self, id: str) -> Run:
+        with self._catalog.database.read() as rows:
+            return _run(rows, _row(rows, id))
+
+    def all(self) -> list[Run]:
+        """Every run, newest first."""
+        query = select(runs).order_by(runs.c.created.desc(), runs.c.id)
+        with self._catalog.database.read() as rows:
+            return [_run(rows, row) for row in rows.execute(query).all()]
+
+    def lease(self, id: str, *, position: int, count: int) -> Lease:
+        """Seal positions up to at least position + count; then say whose they are.
+
+        Once this returned, no entry can change a position below `until`.
+        """
+        if position < 0 or not 1 <= count <= MAX_LEASE or position > _MAX_POSITION:
+            raise UsageError(
+                f"lease of {count} from {position}: position >= 0, count from 1 to {MAX_LEASE}"
+            )
+        goal = -(-(position + count) // BLOCK) * BLOCK
+        with self._catalog.database.read() as rows:
+            row = _row(rows, id)
+        if row.sealed < goal:
+            with self._catalog.database.write() as rows:
+                rows.execute(
+                    update(runs).where(runs.c.id == id, runs.c.sealed < goal).values(sealed=goal)
+                )
+                row = _row(rows, id)
+        return Lease(row.head, row.sealed)
+
+    def append(self, id: str, plan: str, *, document: Mapping[str, Any] | None = None) -> Run:
+        """Make `plan` the run's head; Conflict where it changes a sealed position or is late.
+
+        `plan` must continue the present head; it may have been made before or by somebody else.
+        """
+        record = self._catalog.plan(plan)
+        start, parent = int(record.document["from"]), record.document["parent"]
+        with self._catalog.database.write() as rows:
+            changed = rows.execute(
+                update(runs)
+                .where(runs.c.id == id, runs.c.head == parent, runs.c.sealed <= start)
+                .values(head=record.digest, entries=runs.c.entries + 1)
+            ).rowcount
+            row = _row(rows, id)
+            if not changed:
+                if row.head == record.digest:
+                    return _run(rows, row)
+                raise _refusal(row, record.digest, parent, start)
+            number = row.entries - 1
+            self._append(rows, id, number, record.digest, start, document or {}, self._clock())
+            return _run(rows, row)
+
+    def _append(
+        self,
+        rows: Connection,
+        id: str,
+        number: int,
+        plan: str,
+        start: int,
+        document: Mapping[str, Any],
+        created: str,
+    ) -> None:
+        values = {
+            "run": id,
+            "number": number,
+            "plan": plan,
+            "start": start,
+            "document": dump(document),
+            "created": created,
+        }
+        rows.execute(insert(run_entries).values(**values))
+
+
+def _row(rows: Connection, id: str) -> Row[Any]:
+    row = rows.execute(select(runs).where(runs.c.id == id)).first()
+    if row is None:
+        raise NotFound(f"run {id!r} does not exist; `awase run ls` lists runs")
+    return row
+
+
+def _run(rows: Connection, row: Row[Any]) -> Run:
+    query = select(run_entries).where(run_entries.c.run == row.id).order_by(run_entries.c.number)
+    entries = tuple(
+        Entry(item.number, item.plan, item.start, json.loads(item.document), item.created)
+        for item in rows.execute(query)
+    )
+    return Run(row.id, row.head, row.sealed, row.created, entries)
+
+
+def _refusal(row: Row[Any], plan: str, parent: str | None, start: int) -> Conflict:
+    if row.head != parent:
+        return Conflict(
+            f"run {row.id}: plan {plan} continues {parent}, the run is at {row.head}: "
+            "look at the run again and plan the change on its head"
+        )
+    return Conflict(
+        f"run {row.id}: positions below {row.sealed} were handed out, plan {plan} changes them "
+        f"from {start}: change from {row.sealed} or later, or branch under a new id (--as)"
+    )
