@@ -14,7 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from curation.base.errors import Failed, UsageError
+from curation.base.store import Store
+from curation.shards.manifest import DatasetManifest
 from pipelines.tokenizers import SentencePieceTokenizer
 
 MAX_LINE_BYTES = 4192  # sentencepiece's max_sentence_length; longer lines are skipped silently
@@ -123,3 +127,21 @@ def train(
             ) from error
         raise Failed(f"SentencePiece could not train: {message}") from error
     return SentencePieceTokenizer(model.getvalue())
+
+
+def train_on_versions(
+    store: Store, versions: Sequence[DatasetManifest], options: Training
+) -> dict[str, Any]:
+    """Train on dataset versions, save the model in the store, return its document."""
+    corpora = [(version_texts(store, version), version.bytes) for version in versions]
+    tokenizer = train(corpora, options)
+    training = options.document() | {"datasets": [version.reference for version in versions]}
+    return tokenizer.save(store, training=training)
+
+
+def version_texts(store: Store, version: DatasetManifest) -> Iterator[str]:
+    """The texts of a version, in row order."""
+    for shard in version.shards:
+        with pq.ParquetFile(version.file(store, shard)) as file:
+            for batch in file.iter_batches(columns=["text"]):
+                yield from batch.column("text").to_pylist()
