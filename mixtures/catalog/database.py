@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
-from curation.base.errors import Failed, TryAgain, UsageError
+from curation.base.errors import AwaseError, Failed, TryAgain, UsageError
 from mixtures.catalog.models import HEAD
 
 ENVIRONMENT = "AWASE_CATALOG"
@@ -59,10 +59,23 @@ class Database:
     def dialect(self) -> str:
         return self._engine.dialect.name
 
+    def answers(self) -> bool:
+        """Whether a query gets an answer now."""
+        try:
+            with self.read() as rows:
+                rows.exec_driver_sql("SELECT 1")
+        except AwaseError:
+            return False
+        return True
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
+        """One read transaction; TryAgain where the database does not answer."""
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+        except OperationalError as error:
+            raise TryAgain(f"the catalog does not answer ({error.orig})") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -74,11 +87,10 @@ class Database:
             ):
                 yield connection
         except OperationalError as error:
-            if "locked" in str(error.orig):
-                raise TryAgain(
-                    f"the catalog was busy for {BUSY_SECONDS:.0f} s: run the same command again"
-                ) from error
-            raise
+            raise TryAgain(
+                f"the catalog cannot be written ({error.orig}; waited up to {BUSY_SECONDS:.0f} s): "
+                "run the same command again"
+            ) from error
 
 
 def sqlite_url(path: Path) -> str:

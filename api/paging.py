@@ -1,0 +1,59 @@
+"""Pages by cursor: `{"items": [...], "next": url or null}` and Link: rel="next" (RFC 8288)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from starlette.responses import Response
+
+from api.caching import json_response
+from api.problems import Problem
+from api.settings import Settings
+
+
+class Page:
+    """The page a caller asks for: at most `limit` items after the place that `cursor` remembers."""
+
+    def __init__(
+        self,
+        request: Request,
+        limit: Annotated[int, Query(ge=1, description="items a page")] = 100,
+        cursor: Annotated[str | None, Query(max_length=1000, description="from `next`")] = None,
+    ) -> None:
+        settings: Settings = request.app.state.settings
+        self.request = request
+        self.limit = min(limit, settings.page_items)
+        self._cursor = cursor
+
+    def after(self, *kinds: type) -> list[Any] | None:
+        """Where to go on, as values of `kinds`; None from the start, 400 for a made-up cursor."""
+        if self._cursor is None:
+            return None
+        try:
+            values = json.loads(base64.urlsafe_b64decode(self._cursor))
+        except (binascii.Error, ValueError):
+            values = None
+        if not isinstance(values, list) or [type(value) for value in values] != list(kinds):
+            raise Problem(400, "usage", "cursor is not one that this listing gave: leave it out")
+        return values
+
+    def respond(self, items: Sequence[Any], last: Sequence[Any] | None) -> Response:
+        """One page; `last` is the key of its last item, None where nothing follows."""
+        following = None
+        if last is not None:
+            raw = json.dumps(list(last), ensure_ascii=False).encode()
+            cursor = base64.urlsafe_b64encode(raw).decode()
+            url = self.request.url.include_query_params(cursor=cursor, limit=self.limit)
+            following = f"{url.path}?{url.query}"
+        response = json_response(self.request, {"items": list(items), "next": following})
+        if following is not None:
+            response.headers["Link"] = f'<{following}>; rel="next"'
+        return response
+
+
+PageDep = Annotated[Page, Depends(Page)]

@@ -1,0 +1,145 @@
+"""Datasets: names, versions, shards, aliases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import JSONResponse, Response
+
+from api.caching import etag_of, expected_revision, json_response, revision_etag
+from api.deps import CatalogDep, require
+from api.paging import PageDep
+from mixtures.catalog import AliasMove, Catalog, DatasetVersion
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+READ = Depends(require("read"))
+
+
+def summary(version: DatasetVersion) -> dict[str, Any]:
+    """A version in one line: what it is called, how much there is."""
+    manifest = version.manifest
+    return {
+        "name": version.name,
+        "version": version.number,
+        "digest": version.digest,
+        "text_digest": version.text_digest,
+        "created": version.created,
+        "rows": manifest.rows,
+        "bytes": manifest.bytes,
+        "characters": manifest.characters,
+        "shards": len(manifest.shards),
+        "languages": dict(manifest.languages),
+        "licenses": dict(manifest.licenses),
+        "terms": dict(manifest.terms),
+    }
+
+
+def alias_document(move: AliasMove) -> dict[str, Any]:
+    return {
+        "alias": move.alias,
+        "version": move.version,
+        "revision": move.revision,
+        "created": move.created,
+    }
+
+
+@router.get("", dependencies=[READ])
+def list_datasets(catalog: CatalogDep, page: PageDep) -> Response:
+    """The newest version of each dataset, by name."""
+    after = page.after(str)
+    found = catalog.datasets(after=after[0] if after else "", limit=page.limit + 1)
+    shown = found[: page.limit]
+    last = [shown[-1].name] if len(found) > page.limit else None
+    return page.respond([summary(item) for item in shown], last)
+
+
+@router.get("/{name}", dependencies=[READ])
+def get_dataset(request: Request, catalog: CatalogDep, name: str) -> Response:
+    """One dataset: all versions, newest first, and where its aliases point."""
+    versions = catalog.versions("dataset", name)
+    document = {
+        "name": name,
+        "versions": [
+            {"version": item.number, "digest": item.digest, "created": item.created}
+            for item in versions
+        ],
+        "aliases": [alias_document(move) for move in catalog.aliases("dataset", name)],
+    }
+    return json_response(request, document)
+
+
+@router.get("/{name}/versions/{ref}", dependencies=[READ])
+def get_dataset_version(request: Request, catalog: CatalogDep, name: str, ref: str) -> Response:
+    """The manifest of a version; `ref` is a number, an alias or sha256:<hex>."""
+    version = resolve(catalog, name, ref)
+    document = {
+        **summary(version),
+        "manifest": version.manifest.to_document(),
+        "notes": _notes(catalog, version),
+    }
+    return json_response(request, document)
+
+
+@router.get("/{name}/versions/{ref}/shards", dependencies=[READ])
+def list_shards(request: Request, catalog: CatalogDep, name: str, ref: str) -> Response:
+    """The shards of a version in row order, with digests and sizes."""
+    version = resolve(catalog, name, ref)
+    items = [
+        {
+            "name": shard.name,
+            "sha256": shard.sha256,
+            "rows": shard.rows,
+            "bytes": shard.bytes,
+            "characters": shard.characters,
+            "file_bytes": shard.file_bytes,
+        }
+        for shard in version.manifest.shards
+    ]
+    document = {"dataset": version.reference, "digest": version.digest, "items": items}
+    return json_response(request, document, etag=etag_of(version.digest), immutable=is_fixed(ref))
+
+
+class AliasTarget(BaseModel):
+    """Where an alias shall point: a version's number, or null to remove it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: int | None
+
+
+@router.get("/{name}/aliases/{alias}", dependencies=[READ])
+def get_alias(request: Request, catalog: CatalogDep, name: str, alias: str) -> Response:
+    """Where an alias points, and every move it made; the ETag is what If-Match wants."""
+    move = catalog.alias("dataset", name, alias)
+    history = catalog.alias_history("dataset", name, alias)
+    document = {**alias_document(move), "history": [alias_document(item) for item in history]}
+    return json_response(request, document, etag=revision_etag(move.revision))
+
+
+@router.put("/{name}/aliases/{alias}", dependencies=[Depends(require("write"))])
+def put_alias(
+    request: Request, catalog: CatalogDep, name: str, alias: str, body: AliasTarget
+) -> Response:
+    """Point an alias at a version; If-Match (or If-None-Match: *) refuses lost updates."""
+    move = catalog.set_alias(
+        "dataset", name, alias, body.version, expected=expected_revision(request)
+    )
+    headers = {"ETag": revision_etag(move.revision)}
+    return JSONResponse(alias_document(move), headers=headers)
+
+
+def resolve(catalog: Catalog, name: str, ref: str) -> DatasetVersion:
+    """The version that the path means."""
+    return catalog.dataset(f"{name}@{ref}")
+
+
+def is_fixed(ref: str) -> bool:
+    """Whether a selector means the same for ever: a number or a digest, not an alias."""
+    return ref.isdigit() or ref.startswith("sha256:")
+
+
+def _notes(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:
+    notes = catalog.notes("dataset", version.name, version.number)
+    return {"tags": dict(notes.tags), "note": notes.note}

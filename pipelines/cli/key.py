@@ -1,0 +1,40 @@
+"""`awase key`: keys of the HTTP service."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.group("key")
+def command() -> None:
+    """Create API keys."""
+
+
+@command.command("create")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(["read", "stream", "write", "admin"]),
+    default=("read", "stream"),
+    show_default=True,
+    help="What the key may do; may be given several times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def create(scopes: tuple[str, ...], as_json: bool) -> None:
+    """Make a key and print it once, with the line that AWASE_KEYS needs for it.
+
+    Nothing is stored: the server knows the hash alone.
+    """
+    from api.auth import create_key, hash_key
+
+    key = create_key()
+    pairs = ",".join(f"{scope}:{hash_key(key)}" for scope in dict.fromkeys(scopes))
+    if as_json:
+        click.echo(json.dumps({"key": key, "keys": pairs, "scopes": list(scopes)}))
+        return
+    click.echo(f"key         {key}")
+    click.echo(f"AWASE_KEYS  {pairs}")
+    click.echo("Give the key to its user; add the pairs to the server's AWASE_KEYS.", err=True)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id"}
+
+
+def problem(answer: Response) -> dict[str, object]:
+    """The problem of an answer, checked for its shape."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, object] = answer.json()
+    assert set(document) >= MEMBERS
+    assert document["status"] == answer.status_code
+    assert document["type"] == f"urn:awase:problem:{document['code']}"
+    assert document["request_id"] == answer.headers["x-request-id"]
+    return document
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not-found"),
+        ("GET", "/v1/datasets/", 404, "not-found"),
+        ("DELETE", "/v1/datasets", 405, "method-not-allowed"),
+        ("GET", "/v1/datasets/none", 404, "not-found"),
+        ("GET", "/v1/datasets/UPPER", 400, "usage"),
+        ("GET", "/v1/datasets?limit=0", 422, "invalid-request"),
+        ("GET", "/v1/datasets?cursor=zzz", 400, "usage"),
+        ("GET", "/v1/datasets?cursor=eyJhIjoxfQ==", 400, "usage"),
+        ("GET", "/v1/plans/sha256:12", 400, "usage"),
+        ("GET", "/v1/plans/" + "0" * 64, 404, "not-found"),
+    ],
+)
+def test_every_error_is_a_problem(
+    client: TestClient, method: str, path: str, status: int, code: str
+) -> None:
+    document = problem(client.request(method, path))
+    assert (document["status"], document["code"]) == (status, code)
+
+
+def test_a_body_over_the_limit_is_refused(client_of: Callable[..., TestClient]) -> None:
+    client = client_of(body_bytes=1000)
+    for body in (b"x" * 1001, iter([b"x" * 600, b"x" * 600])):  # with and without its length
+        document = problem(client.put("/v1/datasets/web/aliases/prod", content=body))
+        assert document["status"] == 413
+
+
+def test_a_mistake_of_the_server_shows_an_id_and_no_inside(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog = client.app.state.catalog
+    client.app.state.catalog = None
+    answer = client.get("/v1/datasets", headers={"X-Request-ID": "asked-for-1"})
+    client.app.state.catalog = catalog
+    document = problem(answer)
+    assert document["status"] == 500
+    assert document["request_id"] == "asked-for-1"
+    assert "NoneType" not in str(document)
+    assert "NoneType" in caplog.text
+
+
+def test_an_ill_formed_request_id_is_replaced(client: TestClient) -> None:
+    answer = client.get("/livez", headers={"X-Request-ID": "a b\tc"})
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+TRAVERSAL = [
+    "../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "%2e%2e/%2e%2e/etc/passwd",
+    "..%5c..%5cwindows",
+    "....//....//etc/passwd",
+    "%00",
+    "web%00.json",
+    "/etc/passwd",
+    "%252e%252e%252fetc",
+    "..;/etc",
+    "web/../../../catalog.db",
+    "．．/etc",
+    "%c0%ae%c0%ae/etc",
+    "~root",
+    "C:%5cwindows",
+    "web%0d%0aX-Evil:1",
+    "a" * 5000,
+    "_mixtures",
+    ".hidden",
+]
+
+
+@pytest.mark.parametrize("payload", TRAVERSAL)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/datasets/{}",
+        "/v1/datasets/{}/versions/1",
+        "/v1/datasets/web/versions/{}",
+        "/v1/datasets/web/versions/{}/shards",
+        "/v1/plans/{}",
+    ],
+)
+def test_a_path_that_points_elsewhere_is_refused(
+    client: TestClient, path: str, payload: str
+) -> None:
+    answer = client.get(path.format(payload))
+    assert 400 <= answer.status_code < 500
+    problem(answer)
