@@ -17,20 +17,27 @@ from fractions import Fraction
 from curation.base.yaml import Entry, List, Mapping, Node, Problems, Scalar, shorten
 
 
+def closest(word: str, options: Iterable[str]) -> str | None:
+    """The option that `word` was probably meant to be, or None."""
+    known = list(options)[:5000]
+    if len(word) > 100:
+        return None
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return close[0]
+    folded = {name.lower().replace("-", "_"): name for name in known}
+    return folded.get(word.lower().replace("-", "_"))
+
+
 def nearest(word: str, options: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or the list of what there is; empty where there is nothing."""
     known = list(options)
-    if len(word) <= 100:
-        close = difflib.get_close_matches(word, known[:5000], n=1, cutoff=0.6)
-        folded = {name.lower().replace("-", "_"): name for name in known}
-        if not close and word.lower().replace("-", "_") in folded:
-            close = [folded[word.lower().replace("-", "_")]]
-        if close:
-            return f"; did you mean {close[0]!r}?"
+    close = closest(word, known)
+    if close is not None:
+        return f"; did you mean {close!r}?"
     if not known:
         return ""
-    shown = ", ".join(known[:20])
-    return f"; there are: {shown}" + (", ..." if len(known) > 20 else "")
+    return f"; there are: {', '.join(known[:20])}" + (", ..." if len(known) > 20 else "")
 
 
 class Fields:
@@ -50,6 +57,7 @@ class Fields:
         self.problems = problems
         self.path = path
         self.entries: dict[str, Entry] = {}
+        self.meant: set[str] = set()  # known keys that unknown ones are probably typos of
         if not isinstance(node, Mapping):
             self.fault(node, path, f"expected a mapping, found {node.describe()}")
             return
@@ -57,30 +65,34 @@ class Fields:
         for entry in node:
             if known is not None and entry.key not in known:
                 text = "unknown key" + nearest(entry.key, known)
-                self.problems.add(entry.line, entry.column, self.key_path(entry.key), text)
+                self.problems.at(entry, self.key_path(entry.key), text)
+                self.meant.add(closest(entry.key, known) or "")
         for key in required:
-            if key not in self.entries:
+            if not self.says(key):
                 self.fault(node, path, f"the key {key!r} is missing")
 
     def __contains__(self, key: str) -> bool:
         return key in self.entries
 
+    def says(self, key: str) -> bool:
+        """Whether `key` is there, or a typo of it that is reported already."""
+        return key in self.entries or key in self.meant
+
     def key_path(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
 
     def fault(self, node: Node, path: str, message: str) -> None:
-        self.problems.add(node.line, node.column, path, message)
+        self.problems.at(node, path, message)
 
     def report(self, key: str, message: str) -> None:
         """A problem at the value of `key`, or at the mapping where the key is absent."""
         entry = self.entries.get(key)
         node = self.node if entry is None else entry.value
-        self.problems.add(node.line, node.column, self.key_path(key), message)
+        self.problems.at(node, self.key_path(key), message)
 
     def report_key(self, key: str, message: str) -> None:
         """A problem at the key itself."""
-        entry = self.entries[key]
-        self.problems.add(entry.line, entry.column, self.key_path(key), message)
+        self.problems.at(self.entries[key], self.key_path(key), message)
 
     def value(self, key: str) -> Node | None:
         entry = self.entries.get(key)
@@ -112,8 +124,8 @@ class Fields:
             return default
         if node.text not in options or node.kind != "string":
             text = f"expected one of {', '.join(options)}, found {node.describe()}"
-            close = difflib.get_close_matches(node.text[:100], options, n=1)
-            self.report(key, text + (f"; did you mean {close[0]!r}?" if close else ""))
+            close = closest(node.text, options)
+            self.report(key, text + (f"; did you mean {close!r}?" if close else ""))
             return default
         return node.text
 

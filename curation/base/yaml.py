@@ -51,6 +51,7 @@ class Scalar:
     text: str
     kind: Kind
     raw: str
+    file: str = ""
 
     def describe(self) -> str:
         if self.kind == "string":
@@ -97,6 +98,7 @@ class Entry:
     line: int
     column: int
     value: Node
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Mapping:
     line: int
     column: int
     entries: dict[str, Entry] = field(default_factory=dict)
+    file: str = ""
 
     def describe(self) -> str:
         return "a mapping"
@@ -117,6 +120,7 @@ class List:
     line: int
     column: int
     items: list[Node] = field(default_factory=list)
+    file: str = ""
 
     def describe(self) -> str:
         return "a list"
@@ -132,19 +136,26 @@ class Problems:
         self.file = file
         self.found: list[Problem] = []
         self.more = 0
-        self.settled: set[tuple[int, int]] = set()  # places whose one problem says all
+        self.settled: set[tuple[str, int, int]] = set()  # places whose one problem says all
 
     def add(self, line: int, column: int, key: str, message: str) -> None:
-        if (line, column) in self.settled:
+        self.keep(Problem(line, column, key, message, self.file))
+
+    def at(self, node: Node | Entry, key: str, message: str) -> None:
+        """A problem at a node, in the node's own file (a document may extend another)."""
+        self.keep(Problem(node.line, node.column, key, message, node.file or self.file))
+
+    def keep(self, problem: Problem) -> None:
+        if (problem.file, problem.line, problem.column) in self.settled:
             return
         if len(self.found) < MAX_PROBLEMS:
-            self.found.append(Problem(line, column, key, message, self.file))
+            self.found.append(problem)
         else:
             self.more += 1
 
     def extend(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
-            self.found.append(problem)
+            self.keep(problem)
 
     def finish(self) -> None:
         if self.more:
@@ -247,6 +258,7 @@ class _Builder:
     def __init__(self, text: str, problems: Problems) -> None:
         self.text = text
         self.problems = problems
+        self.file = problems.file
         self.stack: list[_Open] = []
         self.root: Node | None = None
         self.nodes = 0
@@ -311,12 +323,16 @@ class _Builder:
         if kind == "ScalarEvent":
             self.place(self.scalar(event, line, column))
         elif kind == "AliasEvent":
-            self.place(Scalar(line, column, "", "null", ""))
+            self.place(Scalar(line, column, "", "null", "", self.file))
         else:
             if len(self.stack) >= MAX_DEPTH:
                 self.report(event.start_mark, f"nesting goes at most {MAX_DEPTH} deep")
                 return False
-            node = Mapping(line, column) if kind == "MappingStartEvent" else List(line, column)
+            node: Mapping | List = (
+                Mapping(line, column, file=self.file)
+                if kind == "MappingStartEvent"
+                else List(line, column, file=self.file)
+            )
             frame = _Open(node, self.path())
             self.place(node)
             self.stack.append(frame)
@@ -337,7 +353,8 @@ class _Builder:
         if kind == "AliasEvent":
             text = f"aliases (*{event.anchor}) are not used; write the value out"
             self.report(event.start_mark, text)
-            self.problems.settled.add((event.start_mark.line + 1, event.start_mark.column + 1))
+            place = (event.start_mark.line + 1, event.start_mark.column + 1)
+            self.problems.settled.add((self.file, *place))
         elif event.anchor is not None:
             text = f"anchors (&{event.anchor}) are not used; write the value out where needed"
             self.report(event.start_mark, text)
@@ -351,7 +368,8 @@ class _Builder:
         if not text.isprintable() and any("\ud800" <= c <= "\udfff" or c == "\0" for c in text):
             self.report(event.start_mark, "an escape here stands for no character")
             text = ""
-        return Scalar(line, column, text, _kind(text) if event.style is None else "string", raw)
+        kind = _kind(text) if event.style is None else "string"
+        return Scalar(line, column, text, kind, raw, self.file)
 
     def place(self, node: Node) -> None:
         if not self.stack:
@@ -365,7 +383,7 @@ class _Builder:
         else:
             if not frame.skip:
                 key = frame.key
-                entry = Entry(key.text, key.line, key.column, node)
+                entry = Entry(key.text, key.line, key.column, node, self.file)
                 frame.node.entries[key.text] = entry
             frame.key, frame.skip = None, False
 

@@ -70,7 +70,7 @@ def command(store: str | None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never a traceback for a user's mistake."""
     from awase_client.errors import AwaseClientError
-    from curation.base.errors import AwaseError
+    from curation.base.errors import AwaseError, InvalidDocument
 
     try:
         result: Any = command.main(
@@ -91,7 +91,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (AwaseError, AwaseClientError) as error:
-        click.echo(f"awase: {error}", err=True)
+        # problems of a document start with file:line:column, which editors make clickable
+        click.echo(
+            str(error) if isinstance(error, InvalidDocument) else f"awase: {error}", err=True
+        )
         for note in getattr(error, "__notes__", ()):
             click.echo(f"  {note}", err=True)
         return error.exit_code
