@@ -10,6 +10,8 @@ what a manifest names and never list folders to find data.
     datasets/<name>/<digest>/manifest.json ...   immutable versions
     tokenizers/<digest>/                         files, and how they were trained
     tokens/<text digest>-<tokenizer digest>/     token sets, memory-mapped
+    selections/<digest>/                         rows of a version that a `where` selects, as bits
+    holdouts/<text digest>/                      a hash of each document's text, for the hold-out
     views/<digest>/                              which documents, packed how
     plans/<digest>/plan.json                     what a stream is a function of
     work/<fingerprint>/                          unfinished runs; may go when none is running
@@ -83,6 +85,12 @@ class Store:
 
     def token_set_dir(self, text_digest: str, tokenizer_digest: str) -> Path:
         return self.root / "tokens" / f"{hex_of(text_digest)}-{hex_of(tokenizer_digest)}"
+
+    def selection_dir(self, digest: str) -> Path:
+        return self.root / "selections" / hex_of(digest)
+
+    def holdout_dir(self, text_digest: str) -> Path:
+        return self.root / "holdouts" / hex_of(text_digest)
 
     def view_dir(self, digest: str) -> Path:
         return self.root / "views" / hex_of(digest)

@@ -1,0 +1,349 @@
+"""Build a view: select, hold out, pack, commit by one rename. The same inputs give the same bytes.
+
+A view is named by the digest of its key; whoever asks for a key that is there gets the view that is
+there. Inputs are mapped and outputs appended, a chunk at a time, so anonymous memory does not grow
+with the number of documents (best_fit: with its window of 1,000,000).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awase_client.engine.tokensets import TokenSetManifest, TokenSetReader
+from awase_client.engine.views import (
+    MANIFEST,
+    POINTER,
+    SEGMENT,
+    Split,
+    ViewManifest,
+    ViewSplit,
+    digest_of_key,
+)
+from curation.base.errors import IntegrityError, RefusedPlan, UsageError
+from curation.base.predicate import Predicate
+from curation.base.store import Store, fsync_dir, make_dirs, temporary, to_json, write_atomic
+from curation.shards.manifest import DatasetManifest
+from mixtures.views.arrays import DOCUMENT, GrowingArray, mapped
+from mixtures.views.holdout import document_hashes, held_out
+from mixtures.views.packing import (
+    Packed,
+    Shape,
+    document_keys,
+    pack_best_fit,
+    pack_concat,
+    pack_documents,
+)
+from mixtures.views.selection import Selection, select
+
+PACKINGS = ("concat", "best_fit", "documents")
+LABELS = ("shift", "overlap")
+ROWS_CHUNK = 1 << 18
+
+
+class Version(Protocol):
+    """What a build needs of mixtures.catalog's DatasetVersion."""
+
+    @property
+    def manifest(self) -> DatasetManifest: ...
+
+
+class Separators(Protocol):
+    """What a build needs of mixtures.spec's separators."""
+
+    @property
+    def bos(self) -> bool: ...
+    @property
+    def eos(self) -> bool: ...
+
+
+class ViewRecords(Protocol):
+    """What a build needs of mixtures.catalog's Catalog."""
+
+    def record_view(self, digest: str, document: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A committed view, as a plan counts it."""
+
+    manifest: ViewManifest
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
+
+    @property
+    def sequences(self) -> int:
+        """Sequences of one epoch of the train split."""
+        return self.manifest.train.sequences
+
+    @property
+    def documents(self) -> int:
+        """Documents of the train split, those without tokens left out."""
+        return self.manifest.train.documents
+
+    @property
+    def tokens(self) -> int:
+        """Ids in sequences, each once: tokens of the documents, separators, less the tail."""
+        counts = self.manifest.train
+        return counts.stored_tokens + counts.separator_tokens - counts.tail_tokens
+
+    @property
+    def stored_tokens(self) -> int:
+        """Tokens of the documents of the train split, without separators."""
+        return self.manifest.train.stored_tokens
+
+    @property
+    def tail_tokens(self) -> int:
+        """Ids after the last whole sequence, which no epoch delivers."""
+        return self.manifest.train.tail_tokens
+
+    @property
+    def padding_tokens(self) -> int:
+        return self.manifest.train.padding_tokens
+
+    @property
+    def holdout_sequences(self) -> int:
+        return self.manifest.holdout.sequences
+
+    @property
+    def holdout_documents(self) -> int:
+        return self.manifest.holdout.documents
+
+
+def build_view(
+    store: Store,
+    catalog: ViewRecords | None,
+    *,
+    dataset: Version,
+    token_set: TokenSetManifest,
+    where: Predicate | None,
+    holdout: Fraction,
+    sequence_length: int,
+    packing: str,
+    separators: Separators,
+    labels: str,
+    seed: int,
+    path: str,
+    workers: int = 2,
+) -> View:
+    """The view of a source, built where the store does not have it.
+
+    path    dotted path of the source in its mixture; with `seed` it fixes the order of documents
+    labels  "shift": windows of L ids; "overlap": L + 1, the last one again the next one's first
+    Raises InvalidDocument for a `where` that does not fit the version, RefusedPlan where it selects
+    nothing or the tokenizer lacks a separator, IntegrityError where files contradict manifests.
+    """
+    manifest = dataset.manifest
+    _check(manifest, token_set, sequence_length, packing, separators, labels, path)
+    selection = None if where is None else select(store, manifest, where, workers=workers)
+    if where is not None and selection is not None and not selection.selected:
+        raise RefusedPlan(
+            f"source {path}: `where: {where.canonical()}` selects none of the {manifest.rows} "
+            f"documents of {manifest.reference}"
+        )
+    # Nothing but `documents` shuffles sequences only, so views of it are shared by all mixtures.
+    ordered = packing != "documents"
+    key: dict[str, Any] = {
+        "version": 1,
+        "text_digest": token_set.text_digest,
+        "tokenizer_digest": token_set.tokenizer_digest,
+        "selection": None if selection is None else selection.sha256,
+        "holdout": f"{holdout.numerator}/{holdout.denominator}",
+        "sequence_length": sequence_length,
+        "packing": packing,
+        "separators": {"bos": bool(separators.bos), "eos": bool(separators.eos)},
+        "labels": labels,
+        "seed": seed if ordered else None,
+        "path": path if ordered else None,
+    }
+    digest = digest_of_key(key)
+    if (there := _load(store, digest)) is None:
+        hashes = document_hashes(store, manifest, workers=workers) if holdout else None
+        there = _Build(store, token_set, key, digest, selection, hashes, holdout).run()
+        if catalog is not None:
+            catalog.record_view(digest, key)
+    return View(there)
+
+
+def load_view(store: Store, digest: str) -> View | None:
+    """A committed view by its digest, None where there is none."""
+    found = _load(store, digest)
+    return None if found is None else View(found)
+
+
+def _load(store: Store, digest: str) -> ViewManifest | None:
+    try:
+        return ViewManifest.load(store.root, digest)
+    except FileNotFoundError:
+        return None
+
+
+def _check(
+    manifest: DatasetManifest,
+    token_set: TokenSetManifest,
+    sequence_length: int,
+    packing: str,
+    separators: Separators,
+    labels: str,
+    path: str,
+) -> None:
+    if sequence_length < 1 or packing not in PACKINGS or labels not in LABELS:
+        raise UsageError(
+            f"source {path}: no view of sequence_length {sequence_length}, packing {packing!r}, "
+            f"labels {labels!r}"
+        )
+    for name in ("bos", "eos"):
+        if getattr(separators, name) and getattr(token_set, name) is None:
+            raise RefusedPlan(
+                f"source {path}: separators ask for {name}, but tokenizer "
+                f"{token_set.tokenizer_digest} has none: set `separators: {{{name}: false}}`"
+            )
+    if (manifest.text_digest, manifest.rows) != (token_set.text_digest, token_set.documents):
+        raise IntegrityError(
+            f"source {path}: {manifest.reference} has {manifest.rows} rows of text "
+            f"{manifest.text_digest}, its token set {token_set.documents} of "
+            f"{token_set.text_digest}: run `awase tokenize {manifest.name}` again"
+        )
+
+
+@dataclass(slots=True)
+class _Documents:
+    """The documents of one split, in row order, on disk until they are packed."""
+
+    array: GrowingArray
+    empty: int = 0
+    stored: int = 0
+
+    def append(
+        self, rows: NDArray[np.int64], at: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> None:
+        length = end - at
+        some = length > 0
+        out = np.empty(int(some.sum()), DOCUMENT)
+        out["row"], out["at"], out["length"] = rows[some], at[some], length[some]
+        self.array.append(out)
+        self.empty += len(rows) - len(out)
+        self.stored += int(out["length"].sum())
+
+
+@dataclass(slots=True)
+class _Build:
+    store: Store
+    token_set: TokenSetManifest
+    key: dict[str, Any]
+    digest: str
+    selection: Selection | None
+    hashes: NDArray[np.uint64] | None
+    holdout: Fraction
+
+    def run(self) -> ViewManifest:
+        target = self.store.view_dir(self.digest)
+        make_dirs(target.parent)
+        work = temporary(target)
+        work.mkdir()
+        try:
+            manifest = self._write(work)
+            try:
+                work.rename(target)
+            except OSError:
+                there = _load(self.store, self.digest)
+                if there is None:
+                    raise
+                return there
+            fsync_dir(target.parent)
+            return manifest
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _write(self, work: Path) -> ViewManifest:
+        train, held = (_Documents(GrowingArray(work / f"{name}.rows", DOCUMENT)) for name in "th")
+        self._collect(train, held)
+        manifest = ViewManifest(
+            digest=self.digest,
+            key=self.key,
+            token_set=self.token_set,
+            train=self._pack(work, "train", train),
+            holdout=self._pack(work, "holdout", held),
+        )
+        write_atomic(work / MANIFEST, to_json(manifest.to_document()))
+        return manifest
+
+    def _collect(self, train: _Documents, held: _Documents) -> None:
+        """Sort every selected document into its split."""
+        reader = TokenSetReader(self.store.root, self.token_set)
+        row, token = 0, 0
+        for index, part in enumerate(self.token_set.parts):
+            offsets = reader.offsets(index)
+            for first in range(0, part.rows, ROWS_CHUNK):
+                end = min(first + ROWS_CHUNK, part.rows)
+                at = np.asarray(offsets[first : end + 1]) + token
+                if np.any(np.diff(at) < 0):
+                    raise IntegrityError(f"{reader.folder / part.offsets}: offsets decrease")
+                rows = np.arange(row + first, row + end)
+                keep = np.ones(end - first, bool)
+                if self.selection is not None:
+                    keep = self.selection.mask(row + first, row + end)
+                out = np.zeros(end - first, bool)
+                if self.hashes is not None:
+                    out = held_out(self.hashes[row + first : row + end], self.holdout)
+                for documents, mask in ((train, keep & ~out), (held, keep & out)):
+                    documents.append(rows[mask], at[:-1][mask], at[1:][mask])
+            row, token = row + part.rows, token + part.tokens
+
+    def _pack(self, work: Path, split: Split, documents: _Documents) -> ViewSplit:
+        shape = self._shape()
+        ptr = GrowingArray(work / f"{split}.ptr.npy", POINTER)
+        segments = GrowingArray(work / f"{split}.segments.npy", SEGMENT)
+        packed = self._sequences(split, mapped(documents.array), shape, ptr, segments)
+        documents.array.path.unlink()
+        return ViewSplit(
+            sequences=packed.sequences,
+            segments=packed.segments,
+            documents=documents.array.items,
+            empty_documents=documents.empty,
+            stored_tokens=documents.stored,
+            separator_tokens=shape.added * documents.array.items,
+            tail_tokens=packed.tail,
+            repeated_tokens=packed.repeated,
+            padding_tokens=packed.padding,
+            ptr_sha256=ptr.finish(),
+            segments_sha256=segments.finish(),
+        )
+
+    def _shape(self) -> Shape:
+        length = int(self.key["sequence_length"])
+        separators = self.key["separators"]
+        return Shape(
+            length=length,
+            width=length + (self.key["labels"] == "overlap"),
+            bos=int(separators["bos"]),
+            eos=int(separators["eos"]),
+        )
+
+    def _sequences(
+        self,
+        split: Split,
+        documents: NDArray[Any],
+        shape: Shape,
+        ptr: GrowingArray,
+        segments: GrowingArray,
+    ) -> Packed:
+        if self.key["packing"] == "documents":
+            return pack_documents(documents, shape, ptr=ptr, segments=segments)
+        if split == "holdout":
+            return pack_concat(
+                documents, shape, keys=None, pad_last=True, ptr=ptr, segments=segments
+            )
+        keys = document_keys(self.key["seed"], self.key["path"])
+        if self.key["packing"] == "best_fit":
+            return pack_best_fit(documents, shape, keys=keys, ptr=ptr, segments=segments)
+        return pack_concat(documents, shape, keys=keys, pad_last=False, ptr=ptr, segments=segments)
