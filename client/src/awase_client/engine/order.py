@@ -16,14 +16,13 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from awase_client.engine.plan import Plan
-from awase_client.engine.shuffle import half_bits, inverse, permute, round_keys
+from awase_client.engine.shuffle import half_bits, inverse, permute_rows, round_keys
 from awase_client.engine.tree import Tree, descend
 
 Int64 = NDArray[np.int64]
@@ -236,14 +235,9 @@ class Order:
         keys = np.empty((heads.size, 8), dtype=np.uint32)
         for row, (path, e) in enumerate(zip(paths, when.tolist(), strict=True)):
             keys[row] = round_keys(self.plan.seed, path, e)
-        out = np.empty_like(index)
         if compiled is None:
-            bounds = [*np.flatnonzero(first), order.size]
-            for row, (start, end) in enumerate(pairwise(bounds)):
-                part = order[start:end]
-                n = int(self._sequences[which[row]])
-                out[part] = permute(index[part], n=n, key=keys[row])
-            return out
+            return permute_rows(index, rows, n=self._sequences[which], keys=keys)
+        out = np.empty_like(index)
         compiled.permute_rows(index, rows, self._sequences[which], self._bits[which], keys, out)
         known, table = self._known[0].copy(), self._known[1].copy()
         known[which], table[which] = when, keys

@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
@@ -68,7 +69,7 @@ _SOURCE_KEYS = {
     "path", "dataset", "version", "text_digest", "view", "sequences", "holdout_sequences",
     "licenses", "terms",
 }  # fmt: skip
-_HEX = frozenset("0123456789abcdef")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,18 +227,13 @@ class _Reader:
 
     def digest_field(self, node: Any, field: str) -> str:
         value = node[field]
-        if (
-            type(value) is not str
-            or len(value) != 71
-            or not value.startswith("sha256:")
-            or not _HEX.issuperset(value[7:])
-        ):
+        if type(value) is not str or not _DIGEST(value):
             self.fail(field, value, "it must be sha256:<64 hex digits>")
         return value
 
     def strings(self, node: Any, field: str) -> tuple[str, ...]:
         value = node[field]
-        if type(value) is not list or not all(type(item) is str for item in value):
+        if type(value) is not list or not set(map(type, value)) <= {str}:
             self.fail(field, value, "it must be a list of strings")
         return tuple(value)
 
@@ -254,15 +250,15 @@ class _Reader:
         if type(node["dataset"]) is not str:
             self.fail("dataset", node["dataset"], "it must be a name")
         return PlanSource(
-            path=path,
-            dataset=node["dataset"],
-            version=self.digest_field(node, "version"),
-            text_digest=self.digest_field(node, "text_digest"),
-            view=self.digest_field(node, "view"),
-            sequences=self.integer(node, "sequences", low=0, high=MAX_SLOTS),
-            holdout_sequences=self.integer(node, "holdout_sequences", low=0, high=MAX_SLOTS),
-            licenses=self.strings(node, "licenses"),
-            terms=self.strings(node, "terms"),
+            path,
+            node["dataset"],
+            self.digest_field(node, "version"),
+            self.digest_field(node, "text_digest"),
+            self.digest_field(node, "view"),
+            self.integer(node, "sequences", low=0, high=MAX_SLOTS),
+            self.integer(node, "holdout_sequences", low=0, high=MAX_SLOTS),
+            self.strings(node, "licenses"),
+            self.strings(node, "terms"),
         )
 
     def trees(self, nodes: Any, sources: int) -> tuple[Tree, ...]:

@@ -42,6 +42,8 @@ DOMAIN_TAG = b"awase-shuffle-1"
 ROUNDS = 8
 MAX_SEQUENCES = 2**62
 
+Int64 = NDArray[np.int64]
+
 
 def round_keys(seed: int, path: str, epoch: int) -> NDArray[np.uint32]:
     """[8] uint32: the round keys of one epoch of the source at `path`."""
@@ -56,53 +58,61 @@ def half_bits(n: int) -> int:
     return max(2, ((n - 1).bit_length() + 1) // 2)
 
 
-def permute(index: NDArray[np.int64], *, n: int, key: NDArray[np.uint32]) -> NDArray[np.int64]:
+def permute(index: Int64, *, n: int, key: NDArray[np.uint32]) -> Int64:
     """Where each of `index` (int64, 0 <= index < n) goes under the permutation named by `key`."""
-    return _walk(index, n=n, key=key, forward=True)
+    return _one(index, n=n, key=key, forward=True)
 
 
-def inverse(index: NDArray[np.int64], *, n: int, key: NDArray[np.uint32]) -> NDArray[np.int64]:
+def inverse(index: Int64, *, n: int, key: NDArray[np.uint32]) -> Int64:
     """The index that `permute` sends to each of `index` (int64, 0 <= index < n)."""
-    return _walk(index, n=n, key=key, forward=False)
+    return _one(index, n=n, key=key, forward=False)
 
 
-def _walk(
-    index: NDArray[np.int64], *, n: int, key: NDArray[np.uint32], forward: bool
-) -> NDArray[np.int64]:
-    out = np.array(index, dtype=np.int64)
-    bits = half_bits(n)
-    if out.size and (out.min() < 0 or out.max() >= n):
+def permute_rows(index: Int64, rows: Int64, *, n: Int64, keys: NDArray[np.uint32]) -> Int64:
+    """Each index[k] under the permutation of n[rows[k]] with the round keys keys[rows[k]].
+
+    index and rows [m]; n [r], keys [r, 8]; nothing is checked.
+    """
+    return _walk(index, rows, n=n, keys=keys, forward=True)
+
+
+def _one(index: Int64, *, n: int, key: NDArray[np.uint32], forward: bool) -> Int64:
+    flat = np.asarray(index, dtype=np.int64).reshape(-1)
+    half_bits(n)
+    if flat.size and (flat.min() < 0 or flat.max() >= n):
         raise ValueError(f"index outside 0..{n - 1}")
-    if n == 1:
-        return out
-    pending = np.arange(out.size)
-    flat = out.reshape(-1)
+    rows = np.zeros(flat.size, dtype=np.int64)
+    return _walk(flat, rows, n=np.array([n]), keys=key[None, :], forward=forward)
+
+
+def _walk(index: Int64, rows: Int64, *, n: Int64, keys: NDArray[np.uint32], forward: bool) -> Int64:
+    out = index.copy()
+    bits = np.array([half_bits(count) for count in n.tolist()], dtype=np.int64)
+    pending = np.flatnonzero(n[rows] > 1)
     while pending.size:
-        stepped = _rounds(flat[pending], bits=bits, key=key, forward=forward)
-        flat[pending] = stepped
-        pending = pending[stepped >= n]
+        row = rows[pending]
+        out[pending] = stepped = _rounds(out[pending], bits[row], keys[row].T, forward=forward)
+        pending = pending[stepped >= n[row]]
     return out
 
 
-def _rounds(
-    x: NDArray[np.int64], *, bits: int, key: NDArray[np.uint32], forward: bool
-) -> NDArray[np.int64]:
-    """Eight Feistel rounds over a whole vector."""
-    mask = np.uint32((1 << bits) - 1)
-    left = (x >> bits).astype(np.uint32)
-    right = (x & ((1 << bits) - 1)).astype(np.uint32)
+def _rounds(x: Int64, bits: Int64, keys: NDArray[np.uint32], *, forward: bool) -> Int64:
+    """Eight Feistel rounds over a whole vector; bits [m], keys [8, m]."""
+    low = (np.int64(1) << bits) - 1
+    mask = low.astype(np.uint32)
+    left, right = (x >> bits).astype(np.uint32), (x & low).astype(np.uint32)
     if forward:
-        for k in key:
-            left, right = right, left ^ (_mix(right ^ k) & mask)
+        for key in keys:
+            left, right = right, left ^ (_mix(right ^ key) & mask)
     else:
-        for k in key[::-1]:
-            left, right = right ^ (_mix(left ^ k) & mask), left
+        for key in keys[::-1]:
+            left, right = right ^ (_mix(left ^ key) & mask), left
     return (left.astype(np.int64) << bits) | right.astype(np.int64)
 
 
 def _mix(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
     x = x ^ (x >> np.uint32(16))
-    x = x * np.uint32(0x7FEB352D)
+    x *= np.uint32(0x7FEB352D)
     x ^= x >> np.uint32(15)
     x *= np.uint32(0x846CA68B)
     x ^= x >> np.uint32(16)

@@ -33,7 +33,6 @@ with Python integers (tests/client/engine/test_order*.py).
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,24 +109,41 @@ class Tree:
 def _grow(
     shape: Shape, counts: list[int], nodes: list[tuple[int, int, int, int]]
 ) -> tuple[int, int]:
-    """Append the internal nodes of one group; its root (or ~source) and count."""
-    heap: list[tuple[int, int, int]] = []
+    """Append the internal nodes of one group; its root (or ~source) and count.
+
+    Children in ascending order and merged nodes in the order they are made are two queues whose
+    fronts hold the smallest entry of the heap in the docstring, ties included.
+    """
+    children: list[tuple[int, int, int]] = []
     for number, child in enumerate(shape):
         if isinstance(child, int):
             node, count = ~child, counts[child]
         else:
             node, count = _grow(child, counts, nodes)
         if count > 0:
-            heap.append((count, number, node))
-    heapq.heapify(heap)
-    number = len(shape)
-    while len(heap) > 1:
-        small, _, right = heapq.heappop(heap)
-        large, _, left = heap[0]
+            children.append((count, number, node))
+    if not children:
+        return -1, 0
+    children.sort()
+    merged: list[tuple[int, int]] = []
+    child = made = 0
+    # Two sentinels: no front of an exhausted queue is ever taken.
+    endless = (1 << 63, 0, 0)
+    children += [endless, endless]
+    for _ in range(len(children) - 3):
+        pair = []
+        for _ in range(2):
+            if made >= len(merged) or children[child][0] <= merged[made][0]:
+                count, _, node = children[child]
+                child += 1
+            else:
+                count, node = merged[made]
+                made += 1
+            pair.append((count, node))
+        (small, right), (large, left) = pair
+        merged.append((small + large, len(nodes)))
         nodes.append((left, right, large, small + large))
-        heapq.heapreplace(heap, (small + large, number, len(nodes) - 1))
-        number += 1
-    return (heap[0][2], heap[0][0]) if heap else (-1, 0)
+    return (merged[-1][1], merged[-1][0]) if merged else (children[0][2], children[0][0])
 
 
 def descend(tree: Tree, items: Int64) -> tuple[NDArray[np.int32], Int64]:
