@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from curation.base.digest import digest_bytes
 from curation.base.errors import Failed, NotFound, UsageError
 from curation.base.names import Reference
-from curation.base.store import Store, put_if_absent, read_json, to_json
+from curation.base.store import Store, put_if_absent, to_json
 from curation.shards import manifest as manifests
 from mixtures.catalog import models, rebuild, refs
 from mixtures.catalog.database import ENVIRONMENT, Database, insert_if_absent, sqlite_url
@@ -72,13 +72,34 @@ class Catalog(Pointers):
             rebuild.clear(rows)
             return rebuild.fill(self.store, rows)
 
+    def unregistered(self) -> list[str]:
+        """Versions that the store has and the database lacks, a line each."""
+        table = models.versions.c
+        with self.database.read() as rows:
+            known = {
+                (row.kind, row.name, row.number)
+                for row in rows.execute(select(table.kind, table.name, table.number))
+            }
+        return list(rebuild.unregistered(self.store, known))
+
+    def counts(self) -> dict[str, int]:
+        """How many of each thing the catalog knows."""
+        kinds = models.versions.c.kind
+        grouped = select(kinds, func.count()).group_by(kinds).order_by(kinds)
+        with self.database.read() as rows:
+            found = {f"{kind} versions": int(count) for kind, count in rows.execute(grouped)}
+            for table in (models.token_sets, models.views, models.plans, models.runs):
+                count = rows.execute(select(func.count()).select_from(table)).scalar_one()
+                found[table.name.replace("_", " ")] = count
+        return found
+
     # Datasets, tokenizers, mixtures: the same versions, each with its own record.
     def register_dataset(self, name: str, manifest: manifests.DatasetManifest) -> DatasetVersion:
         """Give a committed version its number; the same rows again return the version they have."""
         path = self.store.dataset_dir(name, manifest.digest) / manifests.FILE_NAME
         if manifest.name != name or not path.exists():
             raise Failed(f"dataset {name}@{manifest.digest}: not committed, there is no {path}")
-        extra = {"text_digest": manifest.text_digest}
+        extra = {"text_digest": manifest.text_digest, "parents": list(manifest.parents)}
         return self._dataset(self._publish("dataset", name, manifest.digest, extra))
 
     def dataset(self, ref: str | Reference) -> DatasetVersion:
@@ -143,18 +164,17 @@ class Catalog(Pointers):
 
     def token_set(self, text_digest: str, tokenizer_digest: str) -> TokenSetManifest:
         """The manifest of a token set; NotFound names the command that makes it."""
-        from curation.shards.tokens import TokenSetManifest
+        from curation.shards import tokens
 
-        folder = self.store.token_set_dir(text_digest, tokenizer_digest)
-        path = folder / "manifest.json"
-        if not path.exists():
-            dataset = self._name_of("dataset", text_digest) or text_digest
-            tokenizer = self._name_of("tokenizer", tokenizer_digest) or tokenizer_digest
+        try:
+            return tokens.load(self.store, text_digest, tokenizer_digest)
+        except NotFound as error:
+            dataset = self.name_of("dataset", text_digest) or text_digest
+            tokenizer = self.name_of("tokenizer", tokenizer_digest) or tokenizer_digest
             raise NotFound(
                 f"dataset {dataset} has no tokens of tokenizer {tokenizer}: "
                 f"run `awase tokenize {dataset} --tokenizer {tokenizer}`"
-            )
-        return TokenSetManifest.from_document(read_json(path, what="token set"))
+            ) from error
 
     def record_view(self, digest: str, document: Mapping[str, Any]) -> None:
         """Record a view that lies in the store; `document` is what view.json holds."""
@@ -210,6 +230,23 @@ class Catalog(Pointers):
         with self.database.read() as rows:
             return [_plan(row) for row in rows.execute(query)]
 
+    def children(self, dataset_digest: str) -> list[Version]:
+        """Dataset versions that were made from this one, by name and number."""
+        table = models.versions.c
+        query = (
+            select(models.versions)
+            .where(table.kind == "dataset", table.document.contains(dataset_digest))
+            .order_by(table.name, table.number)
+        )
+        with self.database.read() as rows:
+            found = [as_version(row) for row in rows.execute(query)]
+        ending = f"@{dataset_digest}"
+        return [
+            item
+            for item in found
+            if any(parent.endswith(ending) for parent in item.document.get("parents", ()))
+        ]
+
     def plans_with(self, dataset_digest: str) -> list[PlanRecord]:
         """Every plan that has a source of this dataset version, newest first."""
         uses = models.plan_sources.c
@@ -220,7 +257,7 @@ class Catalog(Pointers):
             found = rows.execute(query.order_by(table.created.desc(), table.digest))
             return [_plan(row) for row in found]
 
-    def _name_of(self, kind: Kind, digest: str) -> str | None:
+    def name_of(self, kind: Kind, digest: str) -> str | None:
         """A reference to the newest version with this digest (of text, for a dataset)."""
         table = models.versions.c
         query = select(models.versions).where(table.kind == kind)

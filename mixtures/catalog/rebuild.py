@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,15 @@ def fill(store: Store, connection: Connection) -> Rebuilt:
             insert_plan(connection, digest, document, entry)
             report.add("plans")
     return report
+
+
+def unregistered(store: Store, known: Container[tuple[Kind, str, int]]) -> Iterator[str]:
+    """Versions that the store has and `known` lacks, a line each; commits without a number too."""
+    for kind in KINDS:
+        for name in refs.names(store.refs_dir("x", kind).parent):
+            for number in refs.numbers(store.refs_dir(name, kind)):
+                if (kind, name, number) not in known:
+                    yield f"{kind} {name}@{number} is not in the catalog"
 
 
 def insert_version(

@@ -1,0 +1,104 @@
+"""What `awase doctor` looks at: this installation, the store, the catalog."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+from typing import Literal
+
+from curation.base.errors import AwaseError
+from curation.base.store import Store
+from mixtures.catalog import Catalog
+
+DISK_FLOOR_BYTES = 1 << 30
+FASTTEXT = "fasttext-numpy2-wheel"  # the one of five that this awase is locked to
+
+Level = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report: what was looked at, what was found, what to do if it is not ok."""
+
+    name: str
+    level: Level
+    found: str
+
+
+def environment() -> Iterator[Check]:
+    """Python, awase and the libraries that decide bytes."""
+    yield Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
+    yield Check("machine", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    for name in ("awase", "awase-client", "pyarrow", "duckdb", "numba", "sentencepiece"):
+        try:
+            yield Check(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Check(name, "problem", "not installed: run `make setup`")
+    yield _fasttext()
+
+
+def _fasttext() -> Check:
+    """Five distributions install a folder `fasttext` and overwrite each other silently."""
+    owners = sorted(set(packages_distributions().get("fasttext", ())))
+    if owners == [FASTTEXT]:
+        return Check("fasttext", "ok", f"{FASTTEXT} {version(FASTTEXT)}")
+    found = ", ".join(owners) or "none"
+    return Check("fasttext", "problem", f"{found} installed, {FASTTEXT} alone expected")
+
+
+def of_store(store: Store) -> Iterator[Check]:
+    """The folder: is it there, can it be written, is there room, did a writer die in it."""
+    if not store.root.is_dir():
+        yield Check("store", "warning", f"{store.root} does not exist yet; writing creates it")
+        return
+    writable = os.access(store.root, os.W_OK | os.X_OK)
+    yield Check(
+        "store",
+        "ok" if writable else "problem",
+        f"{store.root}" + ("" if writable else ": read-only"),
+    )
+    free = shutil.disk_usage(store.root).free
+    level: Level = "ok" if free >= DISK_FLOOR_BYTES else "warning"
+    yield Check("free disk", level, f"{free / 1e9:.1f} GB")
+    work = store.root / "work"
+    unfinished = sorted(path.name for path in work.iterdir()) if work.is_dir() else []
+    found = f"{len(unfinished)} in {work}: run their commands again to go on, or delete them"
+    yield Check("unfinished runs", "ok", found if unfinished else "none")
+    left = sum(1 for _ in leftovers(store.root))
+    yield Check(
+        "leftovers", "warning" if left else "ok", f"{left} temporary files of killed writers"
+    )
+
+
+def leftovers(root: Path) -> Iterator[Path]:
+    """Files that no reader looks at, which a killed writer left behind."""
+    for folder in ("refs", "datasets", "tokens", "views", "plans", "tokenizers"):
+        yield from (root / folder).rglob(".*.tmp-*")
+
+
+def of_catalog(catalog: Catalog) -> Iterator[Check]:
+    """The index: does it open, does it know what the store holds."""
+    counts = catalog.counts()
+    words = ", ".join(f"{count} {name}" for name, count in counts.items())
+    yield Check("catalog", "ok", f"{catalog.database.dialect}: {words}")
+    for line in catalog.unregistered():
+        yield Check("catalog", "problem", f"{line}: run `awase doctor --rebuild`")
+
+
+def examine(store: Store) -> list[Check]:
+    """Every check; errors of the catalog become a line, not the end."""
+    checks = [*environment(), *of_store(store)]
+    if not store.root.is_dir():
+        return checks
+    try:
+        with Catalog.open(store) as catalog:
+            checks += of_catalog(catalog)
+    except AwaseError as error:
+        checks.append(Check("catalog", "problem", str(error)))
+    return checks
