@@ -7,12 +7,14 @@ from dataclasses import replace
 from fractions import Fraction
 
 from curation.base.errors import InvalidDocument, UsageError
-from curation.base.fields import Fields
+from curation.base.fields import Fields, nearest
+from curation.base.licenses import HUB_IDS, known_licenses, parse_expression
 from curation.base.names import check_name, parse_reference
 from curation.base.predicate import Predicate, parse
 from curation.base.yaml import Document, Entry, Mapping, Node, Problems, Scalar, load
 from mixtures import spec_keys as keys
 from mixtures.extends import extend
+from mixtures.license_table import OWN_TERMS, TERMS
 from mixtures.quantities import parse_tokens, share_of, weight_of, whole_text
 from mixtures.spec import Group, Licenses, Mixture, Place, Resolver, Sampling, Source, shares
 from mixtures.spec_stages import read_stages
@@ -291,13 +293,31 @@ class _Reader:
         inner = self.top.inner("licenses", known=keys.LICENSES)
         if inner is None:
             return Licenses()
-        lists = {key: tuple(node.text for node in inner.texts(key)) for key in keys.LICENSES}
+        allow, deny = self.license_ids(inner, "allow"), self.license_ids(inner, "deny")
+        terms = []
+        for node in inner.texts("deny_terms"):
+            name = node.text.strip().lower()
+            if name not in TERMS and not name.startswith(OWN_TERMS):
+                text = f"unknown terms {node.text!r}{nearest(name, TERMS)}"
+                text += f" (names of your own begin with {OWN_TERMS!r})"
+                self.problems.at(node, inner.key_path("deny_terms"), text)
+            terms.append(name)
         return Licenses(
-            allow=lists["allow"] if "allow" in inner else None,
-            deny=lists["deny"],
-            deny_terms=lists["deny_terms"],
+            allow=allow if "allow" in inner else None,
+            deny=deny,
+            deny_terms=tuple(dict.fromkeys(terms)),
             place=_place(inner.node),
         )
+
+    def license_ids(self, fields: Fields, key: str) -> tuple[str, ...]:
+        found = []
+        for node in fields.texts(key):
+            try:
+                found.append(parse_expression(HUB_IDS.get(node.text.strip().lower(), node.text)))
+            except ValueError as error:
+                near = nearest(node.text, known_licenses()).partition("; there are")[0]
+                self.problems.at(node, fields.key_path(key), f"{error}{near}")
+        return tuple(dict.fromkeys(found))
 
 
 def _place(node: Node) -> Place:
