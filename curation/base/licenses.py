@@ -142,6 +142,8 @@ def parse_expression(text: str) -> str:
     text = text.strip()
     if not text or len(text) > MAX_CHARACTERS or text.count("(") > MAX_PARTS:
         raise ValueError(f"a licence expression has 1 to {MAX_CHARACTERS} characters")
+    if not _is_well_formed(text):
+        raise ValueError(f"{text!r} is not an SPDX expression")
     licensing, names, exceptions = _spdx()
     try:
         parsed = licensing.parse(text)
@@ -157,6 +159,23 @@ def parse_expression(text: str) -> str:
         if pair and symbol.exception_symbol.key not in exceptions:
             raise ValueError(f"unknown exception {symbol.exception_symbol.key!r}")
     return str(parsed)
+
+
+def _is_well_formed(text: str) -> bool:
+    """Operands and operators alternate and brackets close; the library trips over some others."""
+    operand, depth = True, 0  # whether an operand comes next
+    for word in re.findall(r"[()]|[^\s()]+", text):
+        if word == "(":
+            depth += 1
+        elif word == ")":
+            depth -= 1
+        if (word == ")" or word.upper() in ("AND", "OR", "WITH")) == operand or depth < 0:
+            return False
+        if word not in ("(", ")"):
+            operand = not operand
+            if not operand and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", word, re.ASCII):
+                return False
+    return not operand and depth == 0
 
 
 def _is_known(key: str, names: Mapping[str, str]) -> bool:
