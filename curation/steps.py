@@ -99,9 +99,14 @@ class Step(Protocol):
     the same batch cut differently gives the same rows.
     """
 
-    name: str
-    statistics: tuple[Statistic, ...]
-    rules: tuple[Rule, ...]  # in the order in which the published rule set checks them
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]: ...
+
+    @property
+    def rules(self) -> tuple[Rule, ...]: ...  # in the order in which the rule set checks them
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored: ...
 

@@ -1,0 +1,86 @@
+"""JSON Lines: one object a line, UTF-8. A line that is none is a bad record with file and line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from curation.batch import Batch, BatchBuilder
+from curation.readers.records import BadRecord, BadRecords, ReadOptions, to_values
+from curation.readers.streams import chunks, decompressed, open_bytes
+from curation.readers.survey import Piece, Surveyed
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
+    """Batches of the lines of `piece`; blank lines are no records."""
+    path = Path(item.path)
+    builder = BatchBuilder(options.types())
+    with open_bytes(path) as file:
+        for row, line in _lines(item, piece, file, options, bad):
+            try:
+                text, values = to_values(_parse(line), options)
+            except BadRecord as error:
+                bad.add(path, row, str(error))
+                continue
+            builder.add(text, values, file=piece.file, row=row)
+            if builder.full:
+                yield builder.take()
+    if builder.texts:
+        yield builder.take()
+
+
+def _parse(line: bytes) -> object:
+    try:
+        return json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        byte = line[error.start]
+        raise BadRecord(f"not UTF-8: byte 0x{byte:02X} at column {error.start + 1}") from error
+    except json.JSONDecodeError as error:
+        raise BadRecord(f"broken JSON: {error.msg} at column {error.colno}") from error
+    except (RecursionError, ValueError) as error:
+        raise BadRecord(f"broken JSON: {error}") from error
+
+
+def _lines(
+    item: Surveyed, piece: Piece, file: object, options: ReadOptions, bad: BadRecords
+) -> Iterator[tuple[int, bytes]]:
+    """(line number from 0, bytes) of the non-blank lines of a piece."""
+    row = piece.first_row
+    rest = b""
+    too_long = False
+    for data in _piece_bytes(item, piece, file):
+        parts = (rest + data).split(b"\n")
+        rest = parts.pop()
+        for line in parts:
+            if too_long:
+                too_long = False  # the end of a line that was given up above
+            elif line.strip():
+                yield row, line.removeprefix(_BOM) if row == 0 else line
+            row += 1
+        if len(rest) > options.max_record_bytes:
+            if not too_long:
+                limit = options.max_record_bytes
+                bad.add(item.path, row, f"the line is longer than {limit} bytes")
+            too_long, rest = True, b""
+    if rest.strip() and not too_long:
+        yield row, rest.removeprefix(_BOM) if row == 0 else rest
+
+
+def _piece_bytes(item: Surveyed, piece: Piece, file: object) -> Iterator[bytes]:
+    """The uncompressed bytes from `piece.start` to `piece.stop`."""
+    path = Path(item.path)
+    position = 0
+    if item.compression is None:
+        file.seek(piece.start)  # type: ignore[attr-defined]
+        position = piece.start
+    for data in chunks(decompressed(file, item.compression), path):
+        start = max(piece.start - position, 0)
+        stop = piece.stop - position
+        if start < len(data):
+            yield data[start:stop] if start or stop < len(data) else data
+        position += len(data)
+        if position >= piece.stop:
+            return

@@ -1,0 +1,270 @@
+"""One pass over each input: its digest, its size, and where it is cut into pieces for tasks.
+
+The cut depends on the bytes and on `task_bytes` alone, never on workers. A JSONL file is cut at
+line ends of its uncompressed bytes (each task of a compressed file skips what lies before its
+piece, so such a file is cut into 16 pieces at most); Parquet is cut at row groups; a text or HTML
+file is one document and one piece.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from curation.base.digest import PREFIX, digest_of
+from curation.base.errors import Failed, NotFound, UsageError
+from curation.base.store import Store, to_json, write_atomic
+from curation.readers.streams import (
+    CHUNK_BYTES,
+    Hashing,
+    check_expansion,
+    chunks,
+    compression_of,
+    decompressed,
+    open_bytes,
+)
+
+VERSION = 1
+MAX_PIECES_COMPRESSED = 16
+
+FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "text",
+    ".text": "text",
+    ".md": "text",
+    ".html": "html",
+    ".htm": "html",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of one input: bytes of a JSONL file, row groups of a Parquet file, a whole text.
+
+    `first_row` counts lines or rows before it. `bytes` is its share of the work.
+    """
+
+    file: int
+    start: int
+    stop: int
+    first_row: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """An input as it was found; `cuts` are (start, stop, first row, bytes) of its pieces."""
+
+    path: str
+    sha256: str
+    bytes: int
+    format: str
+    compression: str | None
+    cuts: tuple[tuple[int, int, int, int], ...]
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name tells; UsageError names those there are."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in (".gz", ".zst"):
+        suffixes.pop()
+    if suffixes and suffixes[-1] in FORMATS:
+        return FORMATS[suffixes[-1]]
+    raise UsageError(
+        f"{path}: its name tells no format; known are {', '.join(FORMATS)}, each also with "
+        ".gz or .zst, or set input.format in the recipe"
+    )
+
+
+def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> list[Path]:
+    """The files of `paths`: files as given, folders by their files of known formats, sorted."""
+    found: list[Path] = []
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and _known(p, format))
+            if not inside:
+                raise NotFound(f"{path}: the folder holds no file of a known format")
+            found += inside
+        elif path.exists():
+            if format is None:
+                format_of(path)
+            found.append(path)
+        else:
+            raise NotFound(f"{path}: there is no such file or folder")
+    if not found:
+        raise UsageError("no input: name files or folders with --input PATH")
+    return found
+
+
+def _known(path: Path, format: str | None) -> bool:
+    try:
+        return format_of(path) == (format or format_of(path))
+    except UsageError:
+        return False
+
+
+def survey(
+    store: Store,
+    paths: Sequence[Path],
+    *,
+    format: str | None,
+    task_bytes: int,
+    max_expansion: int,
+    workers: int,
+) -> list[Surveyed]:
+    """Survey all inputs; a file unchanged since the last survey (size, time, inode) is not read.
+
+    Failed names the file that cannot be read, is empty as a whole set, or expands too far.
+    """
+    options = {"format": format, "task_bytes": task_bytes, "max_expansion": max_expansion}
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        found = list(pool.map(lambda path: _remembered(store, path, options), paths))
+    if not any(item.cuts for item in found):
+        raise Failed(f"the input is empty: {', '.join(item.path for item in found[:5])}")
+    return found
+
+
+def pieces(files: Sequence[Surveyed]) -> list[Piece]:
+    return [Piece(number, *cut) for number, item in enumerate(files) for cut in item.cuts]
+
+
+def tasks(found: Sequence[Piece], *, task_bytes: int) -> list[tuple[Piece, ...]]:
+    """Neighbouring pieces joined until a task holds `task_bytes`."""
+    answer: list[tuple[Piece, ...]] = []
+    current: list[Piece] = []
+    for piece in found:
+        if current and sum(p.bytes for p in current) + piece.bytes > task_bytes:
+            answer.append(tuple(current))
+            current = []
+        current.append(piece)
+    if current:
+        answer.append(tuple(current))
+    return answer
+
+
+def _remembered(store: Store, path: Path, options: dict[str, Any]) -> Surveyed:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise Failed(f"{path}: cannot be read ({error.strerror})") from error
+    stamp = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino, VERSION]
+    key = digest_of({"stamp": stamp, **options})
+    memo = store.work_dir(key) / "survey.json"
+    try:
+        return _from_document(json.loads(memo.read_bytes()), path)
+    except (OSError, ValueError, KeyError, TypeError):
+        found = _survey(path, **options)  # not there yet, or torn by hand: read the file again
+    write_atomic(memo, to_json(asdict(found)))
+    return found
+
+
+def _from_document(document: dict[str, Any], path: Path) -> Surveyed:
+    cuts = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in document.pop("cuts"))
+    return Surveyed(**{**document, "path": str(path), "cuts": cuts})
+
+
+def _survey(path: Path, *, format: str | None, task_bytes: int, max_expansion: int) -> Surveyed:
+    kind = format or format_of(path)
+    compression = compression_of(path)
+    if kind == "parquet":
+        return _survey_parquet(path)
+    source = Hashing(open_bytes(path))
+    cutter = _Cutter(task_bytes if kind == "jsonl" else None)
+    try:
+        for data in chunks(decompressed(source, compression), path):
+            cutter.feed(data)
+            check_expansion(path, out_bytes=cutter.size, in_bytes=source.bytes, limit=max_expansion)
+        source.finish()
+    except OSError as error:
+        raise Failed(f"{path}: cannot be read ({error.strerror})") from error
+    finally:
+        source.file.close()
+    cuts = cutter.finish()
+    if compression is not None and len(cuts) > MAX_PIECES_COMPRESSED:
+        cuts = _join(cuts, MAX_PIECES_COMPRESSED)
+    digest = PREFIX + source.sha256.hexdigest()
+    return Surveyed(str(path), digest, source.bytes, kind, compression, tuple(cuts))
+
+
+class _Cutter:
+    """Finds line ends at least `task_bytes` apart in a stream of bytes; None: one piece."""
+
+    def __init__(self, task_bytes: int | None) -> None:
+        self.task_bytes = task_bytes
+        self.size = 0
+        self.rows = 0
+        self.start = 0
+        self.start_row = 0
+        self.cuts: list[tuple[int, int, int, int]] = []
+
+    def feed(self, data: bytes) -> None:
+        position = 0
+        while self.task_bytes is not None:
+            wanted = max(self.start + self.task_bytes - 1 - self.size, position)
+            end = data.find(b"\n", wanted) if wanted < len(data) else -1
+            if end < 0:
+                break
+            self.rows += data.count(b"\n", position, end + 1)
+            self._cut(self.size + end + 1)
+            position = end + 1
+        self.rows += data.count(b"\n", position)
+        self.size += len(data)
+
+    def _cut(self, stop: int) -> None:
+        if stop > self.start:
+            self.cuts.append((self.start, stop, self.start_row, stop - self.start))
+        self.start, self.start_row = stop, self.rows
+
+    def finish(self) -> list[tuple[int, int, int, int]]:
+        self._cut(self.size)
+        return self.cuts
+
+
+def _join(cuts: list[tuple[int, int, int, int]], most: int) -> list[tuple[int, int, int, int]]:
+    groups = [cuts[len(cuts) * k // most : len(cuts) * (k + 1) // most] for k in range(most)]
+    return [(g[0][0], g[-1][1], g[0][2], sum(c[3] for c in g)) for g in groups]
+
+
+def _survey_parquet(path: Path) -> Surveyed:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with open_bytes(path) as file:
+        source = Hashing(file)
+        source.finish()
+    try:
+        metadata = pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
+        raise Failed(f"{path}: is not a Parquet file ({error})") from error
+    cuts = []
+    row = 0
+    for group in range(metadata.num_row_groups):
+        item = metadata.row_group(group)
+        if item.num_rows:
+            cuts.append((group, group + 1, row, int(item.total_byte_size)))
+        row += item.num_rows
+    digest = PREFIX + source.sha256.hexdigest()
+    return Surveyed(str(path), digest, source.bytes, "parquet", None, tuple(cuts))
+
+
+__all__ = [
+    "CHUNK_BYTES",
+    "FORMATS",
+    "Piece",
+    "Surveyed",
+    "expand",
+    "format_of",
+    "pieces",
+    "survey",
+    "tasks",
+]

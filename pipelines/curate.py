@@ -1,0 +1,278 @@
+"""Run a recipe over inputs: from files to committed dataset versions, registered in the catalog.
+
+    survey    each input read once: digest, size, cut points
+    score     one task a range of the input: documents, scores, keys (workers)
+    decide    rules over scores, duplicates over keys (this process)
+    write     one task a range of a dataset: shard, audit, dropped text (workers)
+    commit    manifest of each dataset, its number in the catalog
+
+Every phase leaves commit records under the store's work folder. The same command after a kill, a
+full disk or Ctrl-C goes on behind the last record and ends in the same digests.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from curation.base.errors import NotFound
+from curation.base.store import Store, to_json, write_atomic
+from curation.decide import Decision, decide
+from curation.output import Output, Range, ranges
+from curation.plan import DatasetPlan, RunPlan, make_plan, reasons_of
+from curation.readers.survey import expand, survey
+from curation.recipe import Recipe, parse_recipe, read_recipe
+from curation.run import check_bad_records
+from curation.shards.manifest import DataFile, DatasetManifest, Input, Shard, load
+from curation.shards.rows import join
+from curation.shards.writer import Part, commit_version, merged
+
+if TYPE_CHECKING:
+    from mixtures.catalog import Catalog
+
+POLL_SECONDS = 0.2
+Progress = Callable[[str, int, int], None]  # (phase, done, total)
+
+
+@dataclass(frozen=True, slots=True)
+class CurateResult:
+    """One dataset of a run; `created` is False where the same rows were committed before."""
+
+    name: str
+    number: int
+    manifest: DatasetManifest
+    created: bool
+
+    @property
+    def version(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+def curate(
+    recipe: str | Path | Recipe,
+    inputs: Sequence[str | Path],
+    store: Store,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
+    catalog: Catalog | None = None,
+) -> list[CurateResult]:
+    """Curate `inputs` by `recipe` into `store`; one result a dataset, in the recipe's order.
+
+    `recipe` is a path, or the text of a recipe, or a Recipe. A second call with the same recipe and
+    inputs returns at once. InvalidDocument, NotFound, UsageError and Failed are a user's mistakes;
+    TryAgain (a full disk) and an interrupt leave what was committed for the next call.
+    """
+    plan = plan_run(recipe, inputs, store, workers=workers, progress=progress)
+    results = _finished(plan, store)
+    if results is None:
+        execute(plan, workers=workers, progress=progress)
+        results = finish(plan, store)
+    return _registered(results, store, catalog)
+
+
+def plan_run(
+    recipe: str | Path | Recipe,
+    inputs: Sequence[str | Path],
+    store: Store,
+    *,
+    workers: int,
+    progress: Progress | None = None,
+) -> RunPlan:
+    """Read the recipe, survey the inputs, fix tasks and fingerprints."""
+    if isinstance(recipe, str) and "\n" in recipe:
+        recipe = parse_recipe(recipe)
+    elif not isinstance(recipe, Recipe):
+        recipe = read_recipe(recipe)
+    options = recipe.input
+    paths = expand([str(path) for path in inputs], format=options.format)
+    report = progress or _silent
+    report("survey", 0, len(paths))
+    files = survey(
+        store,
+        paths,
+        format=options.format,
+        task_bytes=options.task_bytes,
+        max_expansion=options.max_expansion,
+        workers=workers,
+    )
+    report("survey", len(paths), len(paths))
+    return make_plan(store, recipe, files)
+
+
+def execute(plan: RunPlan, *, workers: int, progress: Progress | None = None) -> None:
+    """Bring all layers and files of a run into the store's work folder."""
+    from pipelines.executors import Local, Write, score_pipeline
+
+    local = Local(workers)
+    todo = [task for task in range(len(plan.tasks)) if plan.unfinished(task)]
+    if todo:
+        with _watched("score", len(plan.tasks), lambda: _scored(plan), progress):
+            local.run(plan, "score", score_pipeline(plan), len(plan.tasks))
+    check_bad_records(plan)
+    outputs = _outputs(plan)
+    waiting = [item for item in outputs if Output(plan, *item).record() is None]
+    if waiting:
+        with _watched("write", len(outputs), lambda: _written(plan, outputs), progress):
+            local.run(plan, "write", [Write(plan, waiting)], len(waiting))
+
+
+def finish(plan: RunPlan, store: Store) -> list[tuple[DatasetManifest, bool]]:
+    """Commit each dataset of a run whose files are all there."""
+    committed = [_commit(plan, dataset, store) for dataset in plan.datasets]
+    record = [[manifest.name, manifest.digest] for manifest, _ in committed]
+    write_atomic(plan.folder() / "result.json", to_json(record))
+    return committed
+
+
+def _finished(plan: RunPlan, store: Store) -> list[tuple[DatasetManifest, bool]] | None:
+    """The versions of an earlier run of the same plan, if they are still there."""
+    try:
+        record = json.loads((plan.folder() / "result.json").read_bytes())
+        return [(load(store, name, digest), False) for name, digest in record]
+    except (FileNotFoundError, NotFound):
+        return None
+
+
+def _registered(
+    found: Sequence[tuple[DatasetManifest, bool]], store: Store, catalog: Catalog | None
+) -> list[CurateResult]:
+    from mixtures.catalog import Catalog
+
+    if catalog is None:
+        with Catalog.open(store) as opened:
+            return _registered(found, store, opened)
+    results = []
+    for manifest, created in found:
+        version = catalog.register_dataset(manifest.name, manifest)
+        results.append(CurateResult(manifest.name, version.number, manifest, created))
+    return results
+
+
+def _outputs(plan: RunPlan) -> list[tuple[DatasetPlan, Range]]:
+    size = plan.recipe.output.shard_bytes
+    return [
+        (dataset, part)
+        for dataset in plan.datasets
+        for part in ranges(decide(plan, dataset), shard_bytes=size)
+    ]
+
+
+def _scored(plan: RunPlan) -> int:
+    return sum(not plan.unfinished(task) for task in range(len(plan.tasks)))
+
+
+def _written(plan: RunPlan, outputs: Sequence[tuple[DatasetPlan, Range]]) -> int:
+    return sum(Output(plan, *item).record_path.exists() for item in outputs)
+
+
+def _silent(phase: str, done: int, total: int) -> None:
+    """Progress nobody asked for."""
+
+
+@contextmanager
+def _watched(
+    phase: str, total: int, done: Callable[[], int], progress: Progress | None
+) -> Iterator[None]:
+    """Report commit records as they appear, from a thread, while the executor blocks."""
+    if progress is None:
+        yield
+        return
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(POLL_SECONDS):
+            progress(phase, done(), total)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    progress(phase, done(), total)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    progress(phase, done(), total)
+
+
+def _commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetManifest, bool]:
+    decision = decide(plan, dataset)
+    found = []
+    for part in ranges(decision, shard_bytes=plan.recipe.output.shard_bytes):
+        record = Output(plan, dataset, part).record()
+        if record is None:
+            missing = Output(plan, dataset, part).record_path
+            raise NotFound(f"{missing}: this part is not written yet; run the other tasks first")
+        found.append(record)
+    shards = [item["part"] for item in found]
+    shards = [part for part in shards if part.rows] or shards[:1]
+    files: dict[str, Path] = {}
+    manifest = DatasetManifest(
+        name=dataset.name,
+        digest=join([part.blocks for part in shards if part.blocks is not None]),
+        text_digest=join([part.text_blocks for part in shards if part.text_blocks is not None]),
+        rows=sum(part.rows for part in shards),
+        bytes=sum(part.bytes for part in shards),
+        characters=sum(part.characters for part in shards),
+        shards=tuple(
+            _shard(part, f"part-{number:05d}.parquet", files) for number, part in enumerate(shards)
+        ),
+        audit=_data_files([item["audit"] for item in found], "audit", files),
+        dropped=_data_files([item["dropped"] for item in found], "dropped", files),
+        recipe=plan.recipe.document() | {"text": plan.recipe.text},
+        recipe_fingerprint=plan.recipe.fingerprint,
+        inputs=tuple(Input(file.path, file.sha256, file.bytes) for file in plan.files),
+        code_version=installed_version("awase"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        licenses=_licenses(shards),
+        terms=merged(shards, "terms"),
+        generated_by=merged(shards, "generated_by"),
+        judged_by=merged(shards, "judged_by"),
+        languages=merged(shards, "language"),
+        **_counts(plan, dataset, decision),
+    )
+    return commit_version(store, manifest, files)
+
+
+def _shard(part: Part, name: str, files: dict[str, Path]) -> Shard:
+    files[name] = part.path
+    return Shard(name, part.sha256, part.rows, part.bytes, part.characters, part.file_bytes)
+
+
+def _data_files(parts: Sequence[Part], kind: str, files: dict[str, Path]) -> tuple[DataFile, ...]:
+    found: list[DataFile] = []
+    for part in parts:
+        if part.rows:
+            name = f"{kind}-{len(found):05d}.parquet"
+            files[name] = part.path
+            found.append(DataFile(name, part.sha256, part.rows, part.file_bytes))
+    return tuple(found)
+
+
+def _licenses(shards: Sequence[Part]) -> dict[str, int]:
+    from curation.shards.manifest import NOASSERTION
+
+    found = merged(shards, "license")
+    without = sum(part.rows for part in shards) - sum(found.values())
+    if without:
+        found[NOASSERTION] = found.get(NOASSERTION, 0) + without
+    return found
+
+
+def _counts(plan: RunPlan, dataset: DatasetPlan, decision: Decision) -> dict[str, Any]:
+    """Documents in, kept and dropped, and the first reasons of those dropped."""
+    total, kept = len(decision.reason), int(decision.kept.sum())
+    counts = {"in": total, "kept": kept, "dropped": total - kept}
+    names = [reason.name for reason in reasons_of(plan.recipe, dataset.recipe)]
+    first = np.bincount(decision.reason[~decision.kept], minlength=len(names))
+    reasons = {name: int(n) for name, n in zip(names, first, strict=True) if n}
+    return {"counts": counts, "reasons": reasons}
