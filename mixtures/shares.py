@@ -21,6 +21,16 @@ from mixtures.sampling import temperature_weights, unimax
 from mixtures.spec import Group, Mixture, Source, shares, stage_weights
 
 ZERO = Fraction(0)
+
+
+class TooLittle(RefusedPlan):
+    """Only a larger budget could be planned."""
+
+
+class TooMuch(RefusedPlan):
+    """Only a smaller budget could be planned."""
+
+
 Weights = Mapping[str, Fraction]
 
 
@@ -61,7 +71,7 @@ def demand_of(
         total = sum(repeats) if budget is None else budget // mixture.sequence_length
     rest = total - sum(repeats)
     if total < 1 or rest < 0 or (weighed and rest == 0):
-        raise RefusedPlan(_too_small(mixture, sources, repeats, total))
+        raise TooLittle(_too_small(mixture, sources, repeats, total))
     untils = _untils(mixture, total)
     vectors = _vectors(mixture, supplies, untils, rest=Fraction(rest, total)) if weighed else None
     fixed = [Fraction(count, total) for count in repeats]
@@ -124,7 +134,7 @@ def _untils(mixture: Mixture, total: int) -> list[int]:
     untils.append(total)
     for number, (before, until) in enumerate(pairwise([0, *untils])):
         if until <= before:
-            raise RefusedPlan(
+            raise TooLittle(
                 f"stage {number + 1}: until {mixture.stages[number].until_tokens} tokens adds no "
                 f"whole sequence of {length} tokens to the stage before"
             )
@@ -245,7 +255,7 @@ class _Sampler:
                 )
             found = unimax(sizes, budget=budget, max_epochs=value)
             if found.shortfall:
-                raise RefusedPlan(
+                raise TooMuch(
                     f"group {group.path or 'of all sources'}: UniMax with max_epochs {value} can "
                     f"give {int(budget - found.shortfall) * length} tokens, {budget * length} are "
                     f"asked: {_sizes(children, sizes, length)}; give the group less or more epochs"

@@ -12,6 +12,7 @@ what a manifest names and never list folders to find data.
     tokens/<text digest>-<tokenizer digest>/     token sets, memory-mapped
     selections/<digest>/                         rows of a version that a `where` selects, as bits
     holdouts/<text digest>/                      a hash of each document's text, for the hold-out
+    tallies/<digest>.json                        rows and tokens of a source by licence
     views/<digest>/                              which documents, packed how
     plans/<digest>/plan.json                     what a stream is a function of
     work/<fingerprint>/                          unfinished runs; may go when none is running
@@ -91,6 +92,9 @@ class Store:
 
     def holdout_dir(self, text_digest: str) -> Path:
         return self.root / "holdouts" / hex_of(text_digest)
+
+    def tally_path(self, digest: str) -> Path:
+        return self.root / "tallies" / f"{hex_of(digest)}.json"
 
     def view_dir(self, digest: str) -> Path:
         return self.root / "views" / hex_of(digest)
