@@ -51,6 +51,17 @@ class Engines:
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Engine] = OrderedDict()
 
+    def opened(self, digest: str) -> Engine | None:
+        """The engine of a plan if it is open; never waits, so the event loop may ask."""
+        engine = self._engines.get(digest)
+        if engine is not None and self._lock.acquire(blocking=False):
+            try:
+                if digest in self._engines:
+                    self._engines.move_to_end(digest)
+            finally:
+                self._lock.release()
+        return engine
+
     def get(self, digest: str) -> Engine:
         """The engine of a plan; NotFound where the store has no such plan."""
         with self._lock:

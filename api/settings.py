@@ -56,6 +56,13 @@ class Settings(BaseSettings):
         200_000_000, ge=1, description="most rows of a version a statistics query may read"
     )
     engines: int = Field(32, ge=1, description="plans whose files stay mapped, a process")
+    frame_bytes: int = Field(
+        4 << 20, ge=1, description="most bytes of tokens in a frame, but always one sequence"
+    )
+    frame_threads: int = Field(2, ge=1, description="threads that build frames, a process")
+    frames: int = Field(
+        16, ge=1, description="whole frames in memory, a process; slow clients hold a piece each"
+    )
     documents: bool = Field(
         True, description="whether GET .../documents may return text (scope read)"
     )

@@ -11,7 +11,10 @@ from threading import Event
 from typing import Protocol
 
 from awase_client.cursor import plan_digest
-from awase_client.errors import BadCursor
+from awase_client.engine.views import Split
+from awase_client.engine.within import remaining
+from awase_client.engine.within import sections as sections_of
+from awase_client.errors import BadCursor, Refused
 from awase_client.transport import Options, Servers
 from awase_client.wire import Frame
 
@@ -42,19 +45,25 @@ class Source(Protocol):
 class StoreSource:
     """The engine in this process, over a store's memory-mapped files."""
 
-    def __init__(self, path: str, plan: str, *, split: str, sections: Sequence[str] | None) -> None:
+    def __init__(
+        self, path: str, plan: str, *, split: Split, sections: Sequence[str] | None
+    ) -> None:
         self.plan = plan
         self.split = split
         from awase_client.engine.reader import Engine  # pulls numba where there is one
 
-        self.engine = Engine.open(path, plan)
-        self.sections = self.engine.sections if sections is None else tuple(sections)
+        try:
+            self.engine = Engine.open(path, plan)
+        except FileNotFoundError as error:
+            raise Refused(f"plan {plan} is not in the store {path}", status=404) from error
+        self.sections = sections_of(self.engine.plan) if sections is None else tuple(sections)
+        self.total = self.engine.total(split)
 
     def connect(self, *, stop: Event) -> Reader:
         return _StoreReader(self)
 
     def close(self) -> None:
-        self.engine.close()
+        pass  # maps go with the engine, once no block of theirs is in use
 
 
 class _StoreReader:
@@ -65,6 +74,7 @@ class _StoreReader:
 
     def read(self, first: int, count: int, stride: int) -> Frame:
         source = self._source
+        count = min(count, remaining(source.total, first, stride))
         block = source.engine.read(
             first, count, stride=stride, split=source.split, sections=source.sections
         )
@@ -72,7 +82,7 @@ class _StoreReader:
         return Frame(
             source.plan,
             source.split,
-            source.engine.total(source.split),
+            source.total,
             source.engine.plan.sequence_length,
             block,
         )
@@ -89,7 +99,7 @@ def open_source(
     plan: str,
     *,
     rank: int,
-    split: str,
+    split: Split,
     sections: Sequence[str] | None,
     key: str | None,
     options: Options,

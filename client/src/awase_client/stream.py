@@ -19,6 +19,7 @@ from typing import Any
 from awase_client.batch import Batch, cut, join
 from awase_client.cursor import Cursor, plan_digest
 from awase_client.engine.block import Block
+from awase_client.engine.views import Split
 from awase_client.errors import BadCursor, CorruptFrame, PlanMismatch
 from awase_client.prefetch import Prefetcher
 from awase_client.sources import Reader, Source, open_source
@@ -68,7 +69,7 @@ class TokenStream:
         batch: int = 1,
         cursor: Cursor | Mapping[str, Any] | None = None,
         key: str | None = None,
-        split: str = "train",
+        split: Split = "train",
         sections: Sequence[str] | None = None,
         every: int = 1,
         allow_plan_change: bool = False,
@@ -237,8 +238,10 @@ class _Reading:
         self._readers = [source.connect(stop=self._stop) for _ in range(options.in_flight)]
         self._position = position
         start = time.perf_counter()
-        first = self._readers[0].read(position + rank, batch, world)
-        self._waited += time.perf_counter() - start
+        try:
+            first = self._readers[0].read(position + rank, batch, world)
+        finally:
+            self._waited += time.perf_counter() - start
         self.total = first.total
         self._width = first.block.tokens.shape[1]
         request = batch * self._width * first.block.tokens.dtype.itemsize

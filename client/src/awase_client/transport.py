@@ -138,6 +138,9 @@ class ServerReader:
             except (OSError, http.client.HTTPException, CorruptFrame, _Later) as error:
                 self.close()
                 failure = error
+            except Refused:
+                self.close()
+                raise
             if reused and isinstance(failure, ConnectionError | http.client.RemoteDisconnected):
                 continue  # the server closed an idle connection, as it may: ask again on a new one
             self.retries += 1

@@ -1,0 +1,154 @@
+"""Building and sending frames: a few threads, a bounded number of frames in memory.
+
+A frame is built whole, because its header carries the CRC, and leaves in pieces with a real await
+each, so that a client that hangs up stops costing. A client too slow to take it within
+`HOLD_SECONDS` loses its place: the frame is let go and every further piece is gathered again when
+the socket has room, which purity allows. So slow clients hold a piece each, whatever a frame's
+size, and never keep fast ones waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from awase_client.engine.block import Block
+from awase_client.engine.reader import Engine
+from awase_client.engine.views import Split
+from awase_client.wire import MEDIA_TYPE, Frame, Part, encode, frame_bytes
+
+PIECE_BYTES = 256 << 10
+HOLD_SECONDS = 1.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which sequences: first, first + stride, ... `count` of them; `sections` beside tokens."""
+
+    first: int
+    count: int
+    stride: int
+    split: Split
+    sections: tuple[str, ...]
+
+
+class FrameBuilder:
+    """The threads that build frames and the places that whole frames take in memory."""
+
+    def __init__(self, *, threads: int, frames: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="awase-frame")
+        self.places = asyncio.Semaphore(frames)
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class FrameResponse(Response):
+    """One frame with its Content-Length; built when it is sent."""
+
+    def __init__(
+        self,
+        builder: FrameBuilder,
+        engine: Engine,
+        question: Question,
+        *,
+        headers: Mapping[str, str],
+        on_built: Callable[[str, Block], None],
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.media_type = MEDIA_TYPE
+        self._builder = builder
+        self._engine = engine
+        self._question = question
+        self._extra = headers
+        self._on_built = on_built
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        places = self._builder.places
+        await places.acquire()
+        holds = True
+        try:
+            request = Request(scope, receive)
+            if await request.is_disconnected():
+                return
+            frame, parts = await self._builder.run(self._build)
+            await self._start(send, frame_bytes(parts))
+            await send(_piece(parts[0]))
+            rows = frame.block.count
+            row_bytes = frame.block.tokens.nbytes // rows if rows else 1
+            tokens: Part | None = parts[1] if rows else None
+            rest: Sequence[Part] = parts[2:] if rows else parts[1:]
+            at_once = max(1, PIECE_BYTES // row_bytes)
+            del frame, parts
+            clock = asyncio.get_running_loop().time
+            deadline = clock() + HOLD_SECONDS
+            for row in range(0, rows, at_once):
+                until = min(rows, row + at_once)
+                if tokens is not None:
+                    piece = tokens[row * row_bytes : until * row_bytes]
+                elif await request.is_disconnected():
+                    return
+                else:
+                    piece = await self._builder.run(self._again, row, until)
+                await send(_piece(piece))
+                if holds and clock() > deadline:
+                    tokens = None
+                    holds = False
+                    places.release()
+            for part in rest:
+                await send(_piece(part))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            if holds:
+                places.release()
+
+    async def _start(self, send: Send, length: int) -> None:
+        headers = {"content-type": MEDIA_TYPE, "content-length": str(length), **self._extra}
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": raw})
+
+    def _build(self) -> tuple[Frame, list[Part]]:
+        question, plan = self._question, self._engine.plan
+        block = self._engine.read(
+            question.first,
+            question.count,
+            stride=question.stride,
+            split=question.split,
+            sections={*question.sections, "sources"},  # always counted, not always sent
+        )
+        self._on_built(question.split, block)
+        if "sources" not in question.sections:
+            block = replace(block, sources=None)
+        total = self._engine.total(question.split)
+        frame = Frame(plan.digest, question.split, total, plan.sequence_length, block)
+        return frame, encode(frame)
+
+    def _again(self, row: int, until: int) -> Part:
+        """The tokens of rows row..until-1, gathered anew: the same bytes."""
+        question = self._question
+        block = self._engine.read(
+            question.first + row * question.stride,
+            until - row,
+            stride=question.stride,
+            split=question.split,
+            sections=(),
+        )
+        tokens: memoryview = block.tokens.data.cast("B")
+        return tokens
+
+
+def _piece(part: Part) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": part, "more_body": True}

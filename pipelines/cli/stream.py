@@ -1,0 +1,177 @@
+"""`awase stream`: tokens of a plan, from the store or from servers."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from pipelines.cli.common import json_option, open_catalog, open_store, print_json
+
+if TYPE_CHECKING:
+    from awase_client import Batch, TokenStream
+    from awase_client.engine.views import Split
+
+KEY_VARIABLE = "AWASE_KEY"
+
+
+@click.command()
+@click.argument("plan")
+@click.option("--position", type=click.IntRange(min=0), default=0, help="The cursor to start at.")
+@click.option(
+    "--count",
+    type=click.IntRange(min=0),
+    help="Sequences for this rank. Default: 1 as text, else all that are left.",
+)
+@click.option("--rank", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--world", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--url",
+    "urls",
+    multiple=True,
+    help=f"Read from this server, not the store; several for replicas. Its key: {KEY_VARIABLE}.",
+)
+@click.option(
+    "--split", type=click.Choice(["train", "holdout"]), default="train", show_default=True
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "npy", "raw"]),
+    help="Decoded text, one numpy array [count, width], or little-endian tokens. Default: text.",
+)
+@click.option("--digest", "as_digest", is_flag=True, help="Print the SHA-256 of the tokens alone.")
+@json_option
+def command(
+    plan: str,
+    position: int,
+    count: int | None,
+    rank: int,
+    world: int,
+    urls: tuple[str, ...],
+    split: Split,
+    form: str | None,
+    as_digest: bool,
+    as_json: bool,
+) -> None:
+    """Read a plan's tokens from the store or a server.
+
+    PLAN is a digest; the first digits of one do for a plan of this store. Rank R of W at position P
+    receives P + R, P + R + W, ... as a trainer would with a batch of one.
+    """
+    import os
+
+    from awase_client import Cursor, TokenStream
+
+    if as_digest and form is not None:
+        raise click.UsageError("--digest prints a digest and nothing else: leave --format out")
+    if as_json and not as_digest:
+        raise click.UsageError("--json goes with --digest")
+    if rank >= world:
+        raise click.UsageError(f"--rank {rank} with --world {world}: ranks count from 0")
+    store = open_store()
+    if not urls or len(plan.removeprefix("sha256:")) < 64:
+        with open_catalog() as catalog:
+            plan = catalog.plan(plan).digest
+    with TokenStream(
+        list(urls) or store.root,
+        plan,
+        rank=rank,
+        world=world,
+        split=split,
+        key=os.environ.get(KEY_VARIABLE),
+    ) as stream:
+        stream.load_state_dict(Cursor(stream.plan, position))
+        if count is None and not as_digest and form in (None, "text"):
+            count = 1
+        batches = islice(stream, count)
+        if as_digest:
+            _print_digest(stream, batches, position=position, as_json=as_json)
+        elif form == "raw":
+            _write_raw(batches, sys.stdout.buffer)
+        elif form == "npy":
+            _write_npy(stream, batches, count, sys.stdout.buffer)
+        else:
+            _print_text(stream.plan, batches)
+
+
+def _print_digest(
+    stream: TokenStream, batches: Iterator[Batch], *, position: int, as_json: bool
+) -> None:
+    digest, sequences, tokens = hashlib.sha256(), 0, 0
+    for batch in batches:
+        digest.update(batch.input_ids.data)
+        sequences += batch.input_ids.shape[0]
+        tokens += batch.input_ids.size
+    value = f"sha256:{digest.hexdigest()}"
+    if as_json:
+        print_json(
+            {
+                "plan": stream.plan,
+                "position": position,
+                "sequences": sequences,
+                "tokens": tokens,
+                "digest": value,
+            }
+        )
+    else:
+        click.echo(value)
+
+
+def _write_raw(batches: Iterator[Batch], out: BinaryIO) -> None:
+    for batch in batches:
+        out.write(batch.input_ids.data)
+    out.flush()
+
+
+def _write_npy(
+    stream: TokenStream, batches: Iterator[Batch], count: int | None, out: BinaryIO
+) -> None:
+    """One array without holding it: the header first, then the rows as they come."""
+    import numpy as np
+
+    left = max(0, stream.total - stream.cursor.position) // stream.world
+    rows = left if count is None else min(count, left)
+    first = next(batches, None)
+    if first is None:
+        np.lib.format.write_array(out, np.empty((0, 0), np.uint16))
+        return
+    header = {
+        "descr": np.lib.format.dtype_to_descr(first.input_ids.dtype),
+        "fortran_order": False,
+        "shape": (rows, first.input_ids.shape[1]),
+    }
+    np.lib.format.write_array_header_1_0(out, header)
+    out.write(first.input_ids.data)
+    _write_raw(batches, out)
+
+
+def _print_text(plan: str, batches: Iterator[Batch]) -> None:
+    decode, sources = _decoder(plan)
+    for batch in batches:
+        source = sources[int(batch.sources[0])] if batch.sources is not None else "?"
+        click.echo(f"# position {int(batch.positions[0])}, source {source}")
+        click.echo(decode(batch.input_ids[0].tolist()))
+        click.echo()
+
+
+def _decoder(digest: str) -> tuple[Callable[[list[int]], str], list[str]]:
+    """How to turn ids of this plan into text, and its sources' paths; both from the store."""
+    from awase_client.engine.plan import Plan
+    from curation.base.errors import NotFound
+    from pipelines.tokenizers import open_tokenizer
+
+    store = open_store()
+    path = store.plan_path(digest)
+    if not path.exists():
+        raise NotFound(
+            f"plan {digest}: text needs the plan and its tokenizer in {store.root}; "
+            "take --format npy, or name the store with --store"
+        )
+    plan = Plan.from_bytes(path.read_bytes())
+    tokenizer = open_tokenizer(store, plan.tokenizer)
+    return tokenizer.decode, [source.path for source in plan.sources]
