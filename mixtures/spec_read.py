@@ -157,7 +157,7 @@ class _Reader:
         self, fields: Fields, child: Group | Source, sampling: Sampling | None
     ) -> Group | Source:
         """Hold the child to its group's way of sharing: weights, or sampling, or neither."""
-        if isinstance(child, Group) and child.weight is not None and not child.shares:
+        if isinstance(child, Group) and child.weight is not None and repeats(child):
             text = "every source in this group repeats, so it shares nothing: leave weight out"
             fields.report_key("weight", text)
         elif sampling is not None and child.weight is not None:
@@ -195,17 +195,20 @@ class _Reader:
         weight = weight_of(fields, "weight")
         repeat = self.epochs(fields, "repeat")
         most = self.epochs(fields, "max_epochs")
+        if repeat is not None and most is not None and repeat > most:
+            fields.report("repeat", f"repeats {repeat} times, over max_epochs {most}")
         if "weight" in fields and "repeat" in fields:
             text = "a source has one of weight and repeat; leave one out"
             fields.report_key("repeat", text)
-        if repeat is not None and most is not None and repeat > most:
-            fields.report("repeat", f"repeats {repeat} times, over max_epochs {most}")
+            repeat = None
+        elif "repeat" in fields and repeat is None:
+            repeat = Fraction(1)  # its fault is reported; it still is no source with a weight
         condition = self.condition(fields)
         return Source(
             path=path,
             dataset=self.reference(fields, "dataset") or "?",
             weight=weight,
-            repeat=Fraction(1) if repeat is None and "repeat" in fields else repeat,
+            repeat=repeat,
             where=condition.canonical() if condition else None,
             max_epochs=most,
             condition=condition,
@@ -261,7 +264,7 @@ class _Reader:
                 text = "the key 'budget' is missing: weights share a number of tokens"
                 self.problems.at(top.node, "", text)
             return None
-        if root.children and not root.shares:
+        if repeats(root):
             text = "every source has `repeat`, so the data gives the length: leave budget out"
             top.report("budget", text)
             return None
@@ -275,7 +278,8 @@ class _Reader:
         number = share_of(self.top, "holdout")
         if number is None or 0 <= number < 1:
             return number or Fraction(0)
-        self.top.report("holdout", "expected a fraction from 0 to under 1, such as 0.001")
+        shown = getattr(self.top.value("holdout"), "text", "")
+        self.top.report("holdout", f"expected a fraction from 0 to under 1, found {shown}")
         return Fraction(0)
 
     def separators(self) -> dict[str, bool]:
@@ -318,6 +322,11 @@ class _Reader:
                 near = nearest(node.text, known_licenses()).partition("; there are")[0]
                 self.problems.at(node, fields.key_path(key), f"{error}{near}")
         return tuple(dict.fromkeys(found))
+
+
+def repeats(group: Group) -> bool:
+    """Whether there are sources and all of them say `repeat`."""
+    return any(True for _ in group.walk()) and not group.shares
 
 
 def _place(node: Node) -> Place:

@@ -35,6 +35,7 @@ class _StageReader:
         self.top = top
         self.budget = mixture.budget_tokens or 0
         self.before = 0
+        self.last: Fields | None = None
         self.children: dict[str, Group | Source] = {}
         self.parents: dict[str, Group] = {}
         for group in mixture.root.groups():
@@ -48,6 +49,7 @@ class _StageReader:
         fields = Fields(node, self.top.problems, path, known=keys.STAGE, required=("until",))
         if not isinstance(fields.node, Mapping):
             return None
+        self.last = fields
         until = self.until(fields)
         weights = self.weights(fields)
         ramp = fields.choice("ramp", keys.RAMPS, "") == "linear"
@@ -105,8 +107,6 @@ class _StageReader:
 
     def check_end(self, stages: list[Stage], *, complete: bool) -> None:
         if complete and stages and stages[-1].until_tokens < self.budget:
+            assert self.last is not None
             text = f"the last stage ends at {stages[-1].until_tokens} tokens, before the budget "
-            node = self.top.items("stages")[-1]
-            self.top.problems.at(
-                node, f"stages.{len(stages) - 1}.until", text + f"of {self.budget}"
-            )
+            self.last.report("until", text + f"of {self.budget}")

@@ -22,6 +22,9 @@ def closest(word: str, options: Iterable[str]) -> str | None:
     known = list(options)[:5000]
     if len(word) > 100:
         return None
+    longer = [name for name in known if len(word) > 2 and name.startswith(word)]
+    if longer:
+        return min(longer, key=len)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return close[0]
@@ -119,11 +122,12 @@ class Fields:
         return node.text
 
     def choice(self, key: str, options: Sequence[str], default: str) -> str:
-        node = self.scalar(key, what="one of " + ", ".join(options))
+        expected = ("one of " if len(options) > 1 else "") + ", ".join(options)
+        node = self.scalar(key, what=expected)
         if node is None:
             return default
         if node.text not in options or node.kind != "string":
-            text = f"expected one of {', '.join(options)}, found {node.describe()}"
+            text = f"expected {expected}, found {node.describe()}"
             close = closest(node.text, options)
             self.report(key, text + (f"; did you mean {close!r}?" if close else ""))
             return default

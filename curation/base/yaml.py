@@ -276,9 +276,7 @@ class _Builder:
                 if not self.take(event):
                     return False
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            what = error.problem or error.context or "not YAML"
-            self.report(mark, f"not YAML: {what}".replace("'\\x00'", "the end of the file"))
+            self.report_syntax(error)
             return False
         except ReaderError as error:
             line, column = _place(self.text, error.position)
@@ -293,9 +291,20 @@ class _Builder:
             self.problems.add(1, 1, "", "the document is empty")
         return self.root is not None
 
+    def report_syntax(self, error: Any) -> None:
+        what = error.problem or error.context or "not YAML"
+        if error.context_mark and ("end of stream" in what or "stream end" in what):
+            self.report(error.context_mark, "not YAML: what starts here has no end")
+            return
+        mark = error.problem_mark or error.context_mark
+        self.report(mark, f"not YAML: {what}".replace("'\\x00'", "the end of the file"))
+
     def report(self, mark: Any, message: str) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         self.problems.add(line, column, self.path(), message)
+
+    def settle(self, mark: Any) -> None:
+        self.problems.settled.add((self.file, mark.line + 1, mark.column + 1))
 
     def path(self) -> str:
         """The dotted place the next node goes to."""
@@ -353,13 +362,13 @@ class _Builder:
         if kind == "AliasEvent":
             text = f"aliases (*{event.anchor}) are not used; write the value out"
             self.report(event.start_mark, text)
-            place = (event.start_mark.line + 1, event.start_mark.column + 1)
-            self.problems.settled.add((self.file, *place))
+            self.settle(event.start_mark)
         elif event.anchor is not None:
             text = f"anchors (&{event.anchor}) are not used; write the value out where needed"
             self.report(event.start_mark, text)
         if getattr(event, "ctag", None) is not None:
-            text = f"tags ({event.ctag}) are not used; leave the tag out"
+            tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
+            text = f"tags ({tag}) are not used; leave the tag out"
             self.report(event.start_mark, text)
 
     def scalar(self, event: Any, line: int, column: int) -> Scalar:
@@ -367,6 +376,7 @@ class _Builder:
         text: str = event.value
         if not text.isprintable() and any("\ud800" <= c <= "\udfff" or c == "\0" for c in text):
             self.report(event.start_mark, "an escape here stands for no character")
+            self.settle(event.start_mark)
             text = ""
         kind = _kind(text) if event.style is None else "string"
         return Scalar(line, column, text, kind, raw, self.file)

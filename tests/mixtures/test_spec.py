@@ -210,5 +210,5 @@ def test_all_problems_come_at_once() -> None:
         "m.yaml:10:60: sources.ja.sources.web.where: unknown operator '&&'; write 'and'",
         "m.yaml:11:7: sources.en: a source has one of weight and repeat; both are missing",
         "m.yaml:12:10: sources.code.datset: unknown key; did you mean 'dataset'?",
-        "m.yaml:13:10: holdout: expected a fraction from 0 to under 1, such as 0.001",
+        "m.yaml:13:10: holdout: expected a fraction from 0 to under 1, found 1",
     ]
