@@ -61,6 +61,21 @@ def _copy(typingctx, target, source, size):
     return types.void(types.int64, types.int64, types.int64), codegen
 
 
+@intrinsic
+def _prefetch(typingctx, address):
+    """Ask for the cache line at an address; needs no answer, so it may not exist."""
+
+    def codegen(context, builder, signature, args):
+        byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        read, all_levels, data = (ir.Constant(i32, value) for value in (0, 3, 1))
+        builder.call(function, [builder.inttoptr(args[0], byte), read, all_levels, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
 @_compile
 def _wish(files, file, start, end, tick, used, wishes, count):
     """Add what bytes start..end of a file still need; returns the new count of wishes."""
@@ -156,6 +171,27 @@ def touch(source, sequence, width, itemsize, masks, sources, files, parts, tick,
 
 
 @_compile
+def _ahead(s, q, sources, files, parts, itemsize):
+    """Have the tokens of a sequence fetched while the one before is copied.
+
+    Segments lie anywhere, so without this each waits for memory.
+    """
+    file = sources[s, 0]
+    pointer = files[file, 0] + HEADER + 8 * q
+    address = files[file + 1, 0] + HEADER
+    end = address + SEGMENT * _load64(pointer + 8)
+    address += SEGMENT * _load64(pointer)
+    while address < end:
+        at = _load64(address + 16)
+        n = _load32(address + 28)
+        p = _part_of(parts, sources[s, 3], sources[s, 4], at + n - 1)
+        tokens = files[parts[p, 2], 0] + (at - parts[p, 0]) * itemsize
+        for line in range(tokens, tokens + n * itemsize + 63, 64):
+            _prefetch(line)
+        address += SEGMENT
+
+
+@_compile
 def gather(
     source, sequence, bos, eos, pad, sources, files, parts, itemsize, out, starts, loss, masked
 ):
@@ -172,6 +208,8 @@ def gather(
     want_loss = loss.size > 0
     found = 0
     for k in range(source.size):
+        if k + 1 < source.size:
+            _ahead(source[k + 1], sequence[k + 1], sources, files, parts, itemsize)
         s = source[k]
         file = sources[s, 0]
         pointer = files[file, 0] + HEADER + 8 * sequence[k]
