@@ -1,5 +1,6 @@
 """Views: which documents of a token set are read, packed how; built once, shared by plans.
 
+    request.py    what decides a view, and so its name
     selection.py  version + where     -> bits      one a row, kept
     holdout.py    version             -> hashes    of each text, kept
     packing.py    documents           -> segments  concat, best_fit, documents
@@ -8,6 +9,7 @@
 The format on disk and its reader are awase_client.engine.views; docs/tokens.md describes both.
 """
 
-from mixtures.views.build import View, build_view, load_view
+from mixtures.views.build import View, build_view, build_views, load_view
+from mixtures.views.request import ViewRequest
 
-__all__ = ["View", "build_view", "load_view"]
+__all__ = ["View", "ViewRequest", "build_view", "build_views", "load_view"]

@@ -8,10 +8,12 @@ with the number of documents (best_fit: with its window of 1,000,000).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,10 +29,9 @@ from awase_client.engine.views import (
     ViewSplit,
     digest_of_key,
 )
-from curation.base.errors import IntegrityError, RefusedPlan, UsageError
+from curation.base.errors import IntegrityError, RefusedPlan
 from curation.base.predicate import Predicate
 from curation.base.store import Store, fsync_dir, make_dirs, temporary, to_json, write_atomic
-from curation.shards.manifest import DatasetManifest
 from mixtures.views.arrays import DOCUMENT, GrowingArray, mapped
 from mixtures.views.holdout import document_hashes, held_out
 from mixtures.views.packing import (
@@ -41,27 +42,12 @@ from mixtures.views.packing import (
     pack_concat,
     pack_documents,
 )
+from mixtures.views.request import Separators, Version, ViewRequest
 from mixtures.views.selection import Selection, select
 
-PACKINGS = ("concat", "best_fit", "documents")
-LABELS = ("shift", "overlap")
 ROWS_CHUNK = 1 << 18
-
-
-class Version(Protocol):
-    """What a build needs of mixtures.catalog's DatasetVersion."""
-
-    @property
-    def manifest(self) -> DatasetManifest: ...
-
-
-class Separators(Protocol):
-    """What a build needs of mixtures.spec's separators."""
-
-    @property
-    def bos(self) -> bool: ...
-    @property
-    def eos(self) -> bool: ...
+# Threads for each view that is being packed.
+WAITING = 4
 
 
 class ViewRecords(Protocol):
@@ -135,43 +121,79 @@ def build_view(
     path: str,
     workers: int = 2,
 ) -> View:
-    """The view of a source, built where the store does not have it.
+    """The view of a source (ViewRequest), built where the store does not have it.
 
-    path    dotted path of the source in its mixture; with `seed` it fixes the order of documents
-    labels  "shift": windows of L ids; "overlap": L + 1, the last one again the next one's first
     Raises InvalidDocument for a `where` that does not fit the version, RefusedPlan where it selects
     nothing or the tokenizer lacks a separator, IntegrityError where files contradict manifests.
     """
-    manifest = dataset.manifest
-    _check(manifest, token_set, sequence_length, packing, separators, labels, path)
+    request = ViewRequest(
+        dataset=dataset,
+        token_set=token_set,
+        where=where,
+        holdout=holdout,
+        sequence_length=sequence_length,
+        packing=packing,
+        separators=separators,
+        labels=labels,
+        seed=seed,
+        path=path,
+    )
+    return build_views(store, catalog, [request], workers=workers)[0]
+
+
+def build_views(
+    store: Store,
+    catalog: ViewRecords | None,
+    requests: Sequence[ViewRequest],
+    *,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[View]:
+    """The views of many sources, `workers` of them built at a time; errors as of build_view.
+
+    progress(views done, views) is called from the caller's thread, as is `catalog`.
+    """
+    # Threads suffice: hashing, packing and waiting for the disk all run without the GIL. Small
+    # views mostly wait for the disk, so there are more threads than views being packed.
+    inner = workers if len(requests) == 1 else 1
+    packing = BoundedSemaphore(workers)
+    views = []
+    with ThreadPoolExecutor(min(WAITING * workers, max(1, len(requests)))) as pool:
+        jobs = [pool.submit(_view_of, store, request, inner, packing) for request in requests]
+        try:
+            for job in jobs:
+                manifest, fresh = job.result()
+                if fresh and catalog is not None:
+                    catalog.record_view(manifest.digest, manifest.key)
+                views.append(View(manifest))
+                if progress is not None:
+                    progress(len(views), len(requests))
+        finally:
+            for job in jobs:
+                job.cancel()
+    return views
+
+
+def _view_of(
+    store: Store, request: ViewRequest, workers: int, packing: BoundedSemaphore
+) -> tuple[ViewManifest, bool]:
+    """The view's manifest, and whether this call built it."""
+    manifest, where = request.dataset.manifest, request.where
+    request.check()
     selection = None if where is None else select(store, manifest, where, workers=workers)
     if where is not None and selection is not None and not selection.selected:
         raise RefusedPlan(
-            f"source {path}: `where: {where.canonical()}` selects none of the {manifest.rows} "
-            f"documents of {manifest.reference}"
+            f"source {request.path}: `where: {where.canonical()}` selects none of the "
+            f"{manifest.rows} documents of {manifest.reference}"
         )
-    # Nothing but `documents` shuffles sequences only, so views of it are shared by all mixtures.
-    ordered = packing != "documents"
-    key: dict[str, Any] = {
-        "version": 1,
-        "text_digest": token_set.text_digest,
-        "tokenizer_digest": token_set.tokenizer_digest,
-        "selection": None if selection is None else selection.sha256,
-        "holdout": f"{holdout.numerator}/{holdout.denominator}",
-        "sequence_length": sequence_length,
-        "packing": packing,
-        "separators": {"bos": bool(separators.bos), "eos": bool(separators.eos)},
-        "labels": labels,
-        "seed": seed if ordered else None,
-        "path": path if ordered else None,
-    }
+    key = request.key(None if selection is None else selection.sha256)
+    holdout = request.holdout
     digest = digest_of_key(key)
-    if (there := _load(store, digest)) is None:
-        hashes = document_hashes(store, manifest, workers=workers) if holdout else None
-        there = _Build(store, token_set, key, digest, selection, hashes, holdout).run()
-        if catalog is not None:
-            catalog.record_view(digest, key)
-    return View(there)
+    if (there := _load(store, digest)) is not None:
+        return there, False
+    hashes = document_hashes(store, manifest, workers=workers) if holdout else None
+    build = _Build(store, request.token_set, key, digest, selection, hashes, holdout, packing)
+    return build.run(), True
 
 
 def load_view(store: Store, digest: str) -> View | None:
@@ -185,34 +207,6 @@ def _load(store: Store, digest: str) -> ViewManifest | None:
         return ViewManifest.load(store.root, digest)
     except FileNotFoundError:
         return None
-
-
-def _check(
-    manifest: DatasetManifest,
-    token_set: TokenSetManifest,
-    sequence_length: int,
-    packing: str,
-    separators: Separators,
-    labels: str,
-    path: str,
-) -> None:
-    if sequence_length < 1 or packing not in PACKINGS or labels not in LABELS:
-        raise UsageError(
-            f"source {path}: no view of sequence_length {sequence_length}, packing {packing!r}, "
-            f"labels {labels!r}"
-        )
-    for name in ("bos", "eos"):
-        if getattr(separators, name) and getattr(token_set, name) is None:
-            raise RefusedPlan(
-                f"source {path}: separators ask for {name}, but tokenizer "
-                f"{token_set.tokenizer_digest} has none: set `separators: {{{name}: false}}`"
-            )
-    if (manifest.text_digest, manifest.rows) != (token_set.text_digest, token_set.documents):
-        raise IntegrityError(
-            f"source {path}: {manifest.reference} has {manifest.rows} rows of text "
-            f"{manifest.text_digest}, its token set {token_set.documents} of "
-            f"{token_set.text_digest}: run `awase tokenize {manifest.name}` again"
-        )
 
 
 @dataclass(slots=True)
@@ -244,6 +238,7 @@ class _Build:
     selection: Selection | None
     hashes: NDArray[np.uint64] | None
     holdout: Fraction
+    packing: BoundedSemaphore
 
     def run(self) -> ViewManifest:
         target = self.store.view_dir(self.digest)
@@ -303,7 +298,8 @@ class _Build:
         shape = self._shape()
         ptr = GrowingArray(work / f"{split}.ptr.npy", POINTER)
         segments = GrowingArray(work / f"{split}.segments.npy", SEGMENT)
-        packed = self._sequences(split, mapped(documents.array), shape, ptr, segments)
+        with self.packing:
+            packed = self._sequences(split, mapped(documents.array), shape, ptr, segments)
         documents.array.path.unlink()
         return ViewSplit(
             sequences=packed.sequences,

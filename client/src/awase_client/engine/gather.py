@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awase_client.engine.files import BLOCK_SHIFT, HEADER_BYTES
-from awase_client.engine.shelf import OPEN, Int64, Shelf, Tables
+from awase_client.engine.shelf import OPEN, Int64, Shelf, Tables, distinct
 from awase_client.engine.views import POINTER, SEGMENT
 
 MAX_WISHES = 8192
@@ -137,8 +137,7 @@ class _Numpy:
         request, tables = self.request, self.tables
         n = len(request.out)
         first, count = np.empty(n, np.int64), np.empty(n, np.int64)
-        distinct = np.unique(request.source).tolist()
-        groups = {s: np.flatnonzero(request.source == s) for s in distinct}
+        groups = {s: np.flatnonzero(request.source == s) for s in distinct(request.source).tolist()}
         for s, group in groups.items():
             q = request.sequence[group]
             start = HEADER_BYTES + 8 * q
@@ -173,7 +172,7 @@ class _Numpy:
         """Copy stored tokens, and the masks of their loss, a part at a time."""
         some = np.flatnonzero(stored)
         part, inside = self._place(source[some], at[some], stored[some])
-        for p in np.unique(part).tolist():
+        for p in distinct(part).tolist():
             mine = np.flatnonzero(part == p)
             which = some[mine]
             low, size = inside[mine], stored[which]
@@ -198,7 +197,7 @@ class _Numpy:
         assert self.request.loss is not None
         loss = self.request.loss.reshape(-1)
         part, inside = self._place(source, last, np.zeros(len(source), np.int64))
-        for p in np.unique(part).tolist():
+        for p in distinct(part).tolist():
             mine = part == p
             eos, bos = mine & has_eos, mine & has_bos
             mask = self._mask(p, inside[eos], inside[eos] + 1)
@@ -209,7 +208,7 @@ class _Numpy:
         """(part, index inside it) of token addresses; `stored` tokens must fit from there."""
         tables = self.tables
         part, inside = np.empty(len(at), np.int64), np.empty(len(at), np.int64)
-        for s in np.unique(source).tolist():
+        for s in distinct(source).tolist():
             mine = np.flatnonzero(source == s)
             first, count = tables.sources[s, 3:5].tolist()
             own = tables.parts[first : first + count]
@@ -236,11 +235,11 @@ class _Numpy:
         assert checked is not None, "serve maps what is wished for"
         self.tables.used[file] = self.shelf.tick
         some = low < high
-        first = low[some] >> BLOCK_SHIFT
-        blocks = np.unique(_ranges(first, ((high[some] - 1) >> BLOCK_SHIFT) + 1 - first))
-        blocks = blocks[checked.verified[blocks] == 0]
-        if blocks.size:
-            self.shelf.serve(np.stack([np.full(len(blocks), file), blocks], axis=1))
+        first, last = low[some] >> BLOCK_SHIFT, (high[some] - 1) >> BLOCK_SHIFT
+        blocks = first if np.array_equal(first, last) else _ranges(first, last + 1 - first)
+        for block in blocks[checked.verified[blocks] == 0].tolist():
+            if not checked.verified[block]:
+                self.shelf.check(file, checked, block)
         return checked.map.bytes()
 
     def _refuse(
