@@ -8,6 +8,9 @@ from typing import Any
 KINDS = {
     "characters": "curation.rules.characters:Characters",
     "lines": "curation.rules.lines:Lines",
+    "repetition": "curation.rules.repetition:Repetition",
+    "quality": "curation.rules.quality:Quality",
+    "fineweb": "curation.rules.fineweb:FineWeb",
 }
 
 

@@ -1,0 +1,209 @@
+"""Repetition of word n-grams as Gopher measures it (arXiv 2112.11446, table A1) in datatrove.
+
+Two measures over the words of a document, in characters:
+  top n-gram         n-grams are words joined by a space; of the most frequent one (the first met
+                     among equals) its length times its count
+  duplicate n-grams  n-grams are words joined by nothing, so equal text counts however it is cut;
+                     from left to right, an n-gram met before adds its length and is skipped whole
+(datatrove 0.10.1, gopher_repetition_filter.py find_top_duplicate, find_all_duplicate.)
+
+Both would hash every n-gram for n = 2 to 10. Two exact shortcuts spare most of it: an n-gram that
+occurs twice consists of two (n-1)-grams that do; and two equal joined n-grams of 16 bytes or more
+begin with the same 16 bytes, so positions whose next 16 bytes are unique need no look-up.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from curation.kernels.hashing import capacity, finish
+from curation.words.batch import BASE, HASH, HEAD, HEAD2, PACKED, bytes_of, characters_of
+
+TOP = (2, 3, 4)
+DUPLICATE = (5, 6, 7, 8, 9, 10)
+
+_U0 = np.uint64(0)
+_U1 = np.uint64(1)
+_C1 = np.uint64(0xFF51AFD7ED558CCD)
+_C2 = np.uint64(0xC4CEB9FE1A85EC53)
+
+
+@nb.njit(inline="always")
+def _count(table, g, mask, h):  # type: ignore[no-untyped-def]
+    """Count h in the table of generation g; its place. Rows are key, generation << 32 | count."""
+    p = h & mask
+    mark = np.uint64(g) << np.uint64(32)
+    while True:
+        state = table[p, 1]
+        if state < mark:  # left over from an earlier generation: empty
+            table[p, 0] = h
+            table[p, 1] = mark | _U1
+            return p
+        if table[p, 0] == h:
+            table[p, 1] = state + _U1
+            return p
+        p = (p + _U1) & mask
+
+
+@nb.njit(inline="always")
+def _times(table, p):  # type: ignore[no-untyped-def]
+    return np.int64(table[p, 1] & np.uint64(0xFFFFFFFF))
+
+
+@nb.njit(inline="always")
+def _shift(powers, n):  # type: ignore[no-untyped-def]
+    """BASE ** n modulo 2**64."""
+    if n < len(powers):
+        return powers[n]
+    out = _U1
+    base = BASE
+    while n:
+        if n & 1:
+            out *= base
+        base *= base
+        n >>= 1
+    return out
+
+
+@nb.njit(nogil=True)
+def _top(ids, starts, table, g, mask, places, repeated, out):  # type: ignore[no-untyped-def]
+    """out[k] = characters of the top n-gram times its count for n = 2, 3, 4; -1 where n > words.
+
+    `starts[i]` counts the characters of the words before i. Leaves the generation it used last.
+    """
+    n = len(ids)
+    for q in range(3):
+        k = 2 + q
+        if n < k:
+            out[q] = -1
+            continue
+        g += 1
+        best = 1
+        at = 0
+        last = n - k + 1
+        for i in range(last):
+            if q and not (repeated[i] and repeated[i + 1]):
+                places[i] = -1
+                continue
+            h = np.uint64(ids[i]) << np.uint64(32) | np.uint64(ids[i + 1])
+            if q:
+                h = (h ^ (h >> np.uint64(29))) * _C1
+                for j in range(2, k):
+                    h = (h ^ (h >> np.uint64(32)) ^ np.uint64(ids[i + j])) * _C2
+            places[i] = np.int64(_count(table, g, mask, finish(h)))
+        for i in range(last):  # in order: the first n-gram met wins among equals
+            times = _times(table, places[i]) if places[i] >= 0 else 1
+            repeated[i] = times > 1
+            if times > best:
+                best = times
+                at = i
+        repeated[last] = False
+        out[q] = (starts[at + k] - starts[at] + k - 1) * best
+    return g
+
+
+@nb.njit(nogil=True)
+def _candidates(ids, features, table, g, mask, places, out):  # type: ignore[no-untyped-def]
+    """Words where a duplicate n-gram of 5 words or more can begin, into `out`; their number.
+
+    Those whose next 16 bytes occur elsewhere too, or whose 5-gram has under 16 bytes.
+    """
+    n = len(ids)
+    last = n - 4
+    if last <= 0:
+        return 0
+    for i in range(last):
+        head = _U0
+        second = _U0
+        size = 0
+        j = i
+        while size < 16 and j < n:
+            row = features[ids[j]]
+            a = row[HEAD]
+            b = row[HEAD2]
+            if size == 0:
+                head = a
+                second = b
+            elif size < 8:
+                up = np.uint64(8 * size)
+                down = np.uint64(64 - 8 * size)
+                head |= a << up
+                second |= (a >> down) | (b << up)
+            elif size == 8:
+                second |= a
+            else:
+                second |= a << np.uint64(8 * (size - 8))
+            size += bytes_of(row[PACKED])
+            j += 1
+        if j - i > 5 or size < 16:
+            places[i] = -1  # five words do not fill 16 bytes: always look
+        else:
+            h = finish((head * _C1) ^ (second + (head >> np.uint64(31))) * _C2)
+            places[i] = np.int64(_count(table, g, mask, h))
+    m = 0
+    for i in range(last):
+        if places[i] < 0 or _times(table, places[i]) > 1:
+            out[m] = i
+            m += 1
+    return m
+
+
+@nb.njit(nogil=True)
+def _duplicates(candidates, m, n, k, prefix, starts, powers, table, g, mask):  # type: ignore[no-untyped-def]
+    """Characters in n-grams of k words that an earlier one equals, each skipped whole."""
+    characters = 0
+    free = 0
+    for c in range(m):
+        i = candidates[c]
+        if i < free:
+            continue
+        if i + k > n:
+            break
+        size = starts[i + k] - starts[i]
+        h = prefix[i + k] - prefix[i] * _shift(powers, size)
+        h = finish((h ^ np.uint64(size)) * _C2)
+        p = _count(table, g, mask, h)
+        if _times(table, p) > 1:
+            characters += size
+            free = i + k
+    return characters
+
+
+@nb.njit(nogil=True, cache=True)
+def ngram_statistics(ids, ptr, features, powers):  # type: ignore[no-untyped-def]
+    """int64[documents, 9]: characters of the top 2-, 3-, 4-gram (times its count; -1 without), and
+    characters in duplicate 5- to 10-grams."""
+    documents = len(ptr) - 1
+    out = np.zeros((documents, 9), np.int64)
+    most = 0
+    for d in range(documents):
+        most = max(most, ptr[d + 1] - ptr[d])
+    table = np.zeros((64, 2), np.uint64)
+    g = 0
+    prefix = np.zeros(most + 1, np.uint64)
+    starts = np.zeros(most + 1, np.int64)
+    places = np.zeros(most + 1, np.int64)
+    repeated = np.zeros(most + 2, np.bool_)
+    candidates = np.zeros(most + 1, np.int64)
+    for d in range(documents):
+        words = ids[ptr[d] : ptr[d + 1]]
+        n = len(words)
+        if capacity(n) > len(table):
+            table = np.zeros((capacity(n), 2), np.uint64)
+            g = 0
+        mask = np.uint64(max(64, capacity(n)) - 1)
+        for i in range(n):
+            row = features[words[i]]
+            size = characters_of(row[PACKED])
+            starts[i + 1] = starts[i] + size
+            prefix[i + 1] = prefix[i] * _shift(powers, size) + row[HASH]
+        g = _top(words, starts, table, g, mask, places, repeated, out[d])
+        g += 1
+        m = _candidates(words, features, table, g, mask, places, candidates)
+        for q in range(6):
+            g += 1
+            out[d, 3 + q] = _duplicates(
+                candidates, m, n, 5 + q, prefix, starts, powers, table, g, mask
+            )
+    return out

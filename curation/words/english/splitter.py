@@ -1,0 +1,375 @@
+"""What rules call: the English words of a batch of documents, with a memo that lives in a process.
+
+    words = english_words()               one a process, built on first use (about 2 s)
+    batch = words.split(texts)            word ids by document, features by word id
+
+Exact: the words are those of `spacy.blank("en")`, token for token, white space tokens left out
+(tests/curation/words/test_english.py compares them on made and random text).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.kernels.buffers import Bytes, Offsets, utf8_view
+from curation.words.batch import WordBatch
+from curation.words.english import memo as m
+from curation.words.english.chunk import SPARE, find
+from curation.words.english.tables import Tables, hash_text, read_tables
+
+# A batch that starts with more chunks or words than this starts with an empty memo: 1 M chunks and
+# their words take about 150 MB.
+MEMO_ENTRIES = 1 << 20
+_WINDOWS = 50_000
+_WINDOW_BYTES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Chunks of a batch: chunk q has id found[q] and bytes starts[q]:ends[q] of `data`.
+
+    Document d has chunks ptr[d]:ptr[d + 1]; the words of id x are words[word_ptr[x]:word_ptr[x+1]].
+    """
+
+    data: Bytes
+    offsets: Offsets
+    found: npt.NDArray[np.int32]
+    ptr: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    word_ptr: npt.NDArray[np.int64]
+    words: npt.NDArray[np.int32]
+    features: npt.NDArray[np.uint64]
+
+    def batch(self) -> WordBatch:
+        """The words alone, in one array."""
+        ptr = np.zeros(len(self.ptr), np.int64)
+        ids = m.flatten(self.found, self.ptr, self.word_ptr, self.words, ptr)
+        return WordBatch(ids, ptr, self.features)
+
+
+class EnglishWords:
+    """The splitter of one process; `split` may be called from several threads, one at a time."""
+
+    def __init__(self, *, memo_entries: int = MEMO_ENTRIES, kernels: bool = True) -> None:
+        """`memo_entries=0` starts every batch with an empty memo; `kernels=False` asks spaCy for
+        every chunk: both give the same words, slower (for tests)."""
+        import spacy
+
+        self._nlp = spacy.blank("en")
+        self._nlp.add_pipe("sentencizer")
+        self._tokenizer: Any = self._nlp.tokenizer
+        self.tables: Tables = read_tables(self._nlp)
+        self._limit = memo_entries
+        self._kernels = kernels
+        self._reserved: list[str] = []
+        self._lock = threading.Lock()
+        self._recent: list[tuple[pa.Array, Chunks, WordBatch]] = []
+        self._windows: dict[tuple[str, str, str], list[str]] = {}
+        self.asked = 0  # how often spaCy was asked
+        self._reset()
+
+    def reserve(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Ids of these words, which stay theirs for the life of the process."""
+        with self._lock:
+            new = [word for word in dict.fromkeys(words) if word not in self._reserved]
+            if new:
+                self._reserved += new
+                self._recent.clear()
+                self._windows.clear()
+                self._reset()
+            return np.array([self._reserved.index(word) for word in words], np.int32)
+
+    def split(self, texts: pa.Array) -> WordBatch:
+        """Words of every text; the last texts are remembered, as several steps ask for them."""
+        return self._split(texts)[1]
+
+    def chunks(self, texts: pa.Array) -> Chunks:
+        """As `split`, with the white space between chunks still to be seen."""
+        return self._split(texts)[0]
+
+    def forget(self) -> None:
+        """Empty the memo, as a new process has it."""
+        with self._lock:
+            self._recent.clear()
+            self._windows.clear()
+            self._reset()
+
+    def _split(self, texts: pa.Array) -> tuple[Chunks, WordBatch]:
+        with self._lock:
+            for known, chunks, batch in self._recent:
+                if _same(known, texts):
+                    return chunks, batch
+            if self._count[m.CHUNKS] > self._limit or self._count[m.WORDS] > self._limit:
+                self._recent.clear()
+                self._windows.clear()
+                self._reset()
+            chunks = self._find(texts)
+            batch = chunks.batch()
+            self._recent = [*self._recent[-1:], (texts, chunks, batch)]
+            return chunks, batch
+
+    def _reset(self) -> None:
+        size = 1 << 17
+        self._memo = m.Memo(
+            np.zeros(2 * size, np.uint64),
+            np.zeros(2 * size, np.int32),
+            np.zeros(size + 1, np.int64),
+            np.zeros(2 * size, np.int32),
+            np.zeros(size, np.uint8),
+            np.zeros(size, np.uint64),
+            np.zeros(size, np.uint64),
+        )
+        self._vocabulary = m.Vocabulary(
+            np.zeros(2 * size, np.uint64),
+            np.zeros(2 * size, np.int32),
+            np.zeros((size, 4), np.uint64),
+        )
+        self._count = np.zeros(4, np.int64)
+        self._scratch = _scratch(1 << 12)
+        self._declined = np.zeros(1 << 12, np.int64)
+        for word in self._reserved:
+            self._number(word)
+
+    def _find(self, texts: pa.Array) -> Chunks:
+        data, offsets = utf8_view(texts)
+        most = int(offsets[-1] - offsets[0]) // 2 + len(offsets) + 2
+        hashes = np.empty(most, np.uint64)
+        starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+        ptr = np.zeros(len(offsets), np.int64)
+        n = m.find_chunks(data, offsets, hashes, starts, ends, ptr)
+        starts, ends, hashes = starts[:n], ends[:n], hashes[:n]
+        found = np.empty(n, np.int32)
+        missing = np.empty(n, np.int64)
+        missing = missing[: m.look_up(hashes, n, self._memo.key, self._memo.id, found, missing)]
+        if len(missing):
+            self._resolve(data, starts, ends, hashes, missing, found)
+        self._check_borders(data, found, ptr, starts, ends)
+        memo = self._memo
+        return Chunks(
+            data,
+            offsets,
+            found,
+            ptr,
+            starts,
+            ends,
+            memo.ptr,
+            memo.words,
+            self._vocabulary.features,
+        )
+
+    def _resolve(
+        self,
+        data: Bytes,
+        starts: Offsets,
+        ends: Offsets,
+        hashes: npt.NDArray[np.uint64],
+        missing: npt.NDArray[np.int64],
+        found: npt.NDArray[np.int32],
+    ) -> None:
+        longest = int((ends[missing] - starts[missing]).max())
+        if longest > len(self._scratch[0]):
+            self._scratch = _scratch(2 * longest)
+        count = self._count
+        left: list[int] = [] if self._kernels else missing.tolist()
+        at = 0 if self._kernels else len(missing)
+        while at < len(missing):
+            count[m.DECLINED] = 0
+            at = m.resolve(
+                data,
+                starts,
+                ends,
+                hashes,
+                missing,
+                found,
+                at,
+                self.tables,
+                self._memo,
+                self._vocabulary,
+                count,
+                self._declined,
+                self._scratch,
+            )
+            left += self._declined[: count[m.DECLINED]].tolist()
+            if at < len(missing):
+                more = int(ends[missing[at]] - starts[missing[at]]) + 8
+                self._grow(
+                    chunks=max(1024, int(count[m.CHUNKS])),
+                    words=max(more, int(count[m.WORDS])),
+                    chunk_words=max(more, int(count[m.CHUNK_WORDS])),
+                )
+        for i in left:  # chunks that only spaCy can split
+            p = int(find(self._memo.key, hashes[i]))
+            if not self._memo.key[p]:
+                words = self._ask(bytes(data[starts[i] : ends[i]]).decode())
+                d = self._new_chunk([self._number(word) for word in words])
+                self._memo.sensitive[d] = 2
+                p = int(find(self._memo.key, hashes[i]))
+                self._memo.key[p] = hashes[i]
+                self._memo.id[p] = d
+            found[i] = self._memo.id[p]
+
+    def _check_borders(
+        self,
+        data: Bytes,
+        found: npt.NDArray[np.int32],
+        ptr: Offsets,
+        starts: Offsets,
+        ends: Offsets,
+    ) -> None:
+        """Ask spaCy where its matcher could have crossed into the next chunk (1 in 500,000)."""
+        out = np.empty((1024, 2), np.int64)
+        arguments = (data, found, ptr, starts, ends, self.tables.pair_key, self._memo)
+        n = m.borders(*arguments, out)
+        if n > len(out):
+            out = np.empty((n, 2), np.int64)
+            m.borders(*arguments, out)
+        reach = self.tables.pattern_longest
+        changed: dict[int, int] = {}
+        for d, q in out[:n].tolist():
+            low = max(q - reach, int(ptr[d]))
+            high = min(q + reach + 1, int(ptr[d + 1]))
+            words = self._in_window(
+                bytes(data[starts[low] : starts[q]]).decode(),
+                bytes(data[starts[q] : ends[q]]).decode(),
+                bytes(data[ends[q] : ends[high - 1]]).decode(),
+            )
+            numbers = [self._number(word) for word in words]
+            memo = self._memo
+            x = int(found[q])
+            if numbers != memo.words[memo.ptr[x] : memo.ptr[x + 1]].tolist():
+                changed[q] = self._new_chunk(numbers)
+        for q, x in changed.items():
+            found[q] = x
+
+    def _ask(self, chunk: str) -> list[str]:
+        self.asked += 1
+        with self._tokenizer.vocab.memory_zone():
+            return [word for token in self._tokenizer(chunk) if (word := token.text.strip())]
+
+    def _in_window(self, left: str, chunk: str, right: str) -> list[str]:
+        key = (left, chunk, right)
+        words = self._windows.get(key)
+        if words is None:
+            self.asked += 1
+            begin = len(left)
+            end = begin + len(chunk)
+            with self._tokenizer.vocab.memory_zone():
+                tokens = self._tokenizer(left + chunk + right)
+                words = [token.text for token in tokens if begin <= token.idx < end]
+            if len(self._windows) >= _WINDOWS:
+                self._windows.clear()
+            if len(left) + len(chunk) + len(right) < _WINDOW_BYTES:
+                self._windows[key] = words
+        return words
+
+    def _number(self, word: str) -> int:
+        """The number of a word that did not come from the kernel."""
+        self._grow(chunks=1, words=1, chunk_words=1)
+        if len(word) > len(self._scratch[0]):
+            self._scratch = _scratch(2 * len(word))
+        points = self._scratch[0]
+        points[: len(word)] = [ord(character) for character in word]
+        return int(
+            m.number(
+                points,
+                0,
+                len(word),
+                np.uint64(hash_text(word)),
+                self.tables.flags,
+                self._vocabulary,
+                self._count,
+            )
+        )
+
+    def _new_chunk(self, numbers: list[int]) -> int:
+        self._grow(chunks=1, words=1, chunk_words=len(numbers))
+        memo, count = self._memo, self._count
+        d, o = int(count[m.CHUNKS]), int(count[m.CHUNK_WORDS])
+        memo.words[o : o + len(numbers)] = numbers
+        memo.ptr[d + 1] = o + len(numbers)
+        count[m.CHUNKS] += 1
+        count[m.CHUNK_WORDS] += len(numbers)
+        return d
+
+    def _grow(self, *, chunks: int, words: int, chunk_words: int) -> None:
+        """Make room in every table for so many more; arrays in use elsewhere stay as they are."""
+        memo, vocabulary, count = self._memo, self._vocabulary, self._count
+        chunks += int(count[m.CHUNKS]) + 4
+        words += int(count[m.WORDS]) + 4
+        chunk_words += int(count[m.CHUNK_WORDS]) + 4
+        self._memo = m.Memo(
+            *_larger_table(memo.key, memo.id, 2 * chunks),
+            _larger(memo.ptr, chunks + 1),
+            _larger(memo.words, chunk_words),
+            *(_larger(array, chunks) for array in memo[4:]),
+        )
+        self._vocabulary = m.Vocabulary(
+            *_larger_table(vocabulary.key, vocabulary.id, 2 * words),
+            _larger(vocabulary.features, words),
+        )
+
+
+@cache
+def english_words() -> EnglishWords:
+    """The splitter of this process, checked against the installed spaCy when first asked for."""
+    from curation.words.english.check import self_check
+
+    words = EnglishWords()
+    self_check(words)
+    return words
+
+
+def _same(a: pa.Array, b: pa.Array) -> bool:
+    """Do two arrays stand over the same memory? (Both are alive, so addresses are not reused.)"""
+    if a is b:
+        return True
+    if len(a) != len(b) or a.offset != b.offset or a.type != b.type or a.null_count or b.null_count:
+        return False
+    addresses = [
+        [None if x is None else x.address for x in array.buffers()[1:]] for array in (a, b)
+    ]
+    return addresses[0] == addresses[1]
+
+
+def _scratch(n: int) -> tuple[npt.NDArray[Any], ...]:
+    """Work arrays of `chunk.split_chunk` for a chunk of n code points."""
+    room = 2 * n + SPARE
+    return (
+        np.zeros(n + SPARE, np.int32),
+        np.zeros(room, np.int64),
+        np.zeros(room, np.int64),
+        np.zeros(room, np.int64),
+        np.zeros(room, np.int64),
+        np.zeros(room, np.uint64),
+        np.zeros((n + 1024, 3), np.int64),
+    )
+
+
+def _larger(array: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    if len(array) >= n:
+        return array
+    grown = np.zeros((max(n, 2 * len(array)), *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+def _larger_table(
+    key: npt.NDArray[np.uint64], ids: npt.NDArray[np.int32], places: int
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+    if len(key) >= places:
+        return key, ids
+    size = len(key)
+    while size < places + places // 2:
+        size *= 2
+    new_key, new_ids = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    m.rehash(key, ids, new_key, new_ids)
+    return new_key, new_ids
