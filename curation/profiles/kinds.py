@@ -11,6 +11,7 @@ KINDS = {
     "repetition": "curation.rules.repetition:Repetition",
     "quality": "curation.rules.quality:Quality",
     "fineweb": "curation.rules.fineweb:FineWeb",
+    "c4": "curation.rules.c4:C4",
 }
 
 

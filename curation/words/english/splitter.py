@@ -250,21 +250,26 @@ class EnglishWords:
         for q, x in changed.items():
             found[q] = x
 
-    def _ask(self, chunk: str) -> list[str]:
+    def _spans(self, text: str) -> list[tuple[int, int]]:
+        """spaCy's tokens of a text, as borders in characters."""
         self.asked += 1
+        # Inside a memory zone spaCy fails on its own attribute's name: ask for a word of its shape.
+        text = text.replace("IS_ALPHA", "IS_ALPHB")
         with self._tokenizer.vocab.memory_zone():
-            return [word for token in self._tokenizer(chunk) if (word := token.text.strip())]
+            return [(token.idx, token.idx + len(token)) for token in self._tokenizer(text)]
+
+    def _ask(self, chunk: str) -> list[str]:
+        spans = self._spans(chunk)
+        return [word for begin, end in spans if (word := chunk[begin:end].strip())]
 
     def _in_window(self, left: str, chunk: str, right: str) -> list[str]:
         key = (left, chunk, right)
         words = self._windows.get(key)
         if words is None:
-            self.asked += 1
+            text = left + chunk + right
             begin = len(left)
             end = begin + len(chunk)
-            with self._tokenizer.vocab.memory_zone():
-                tokens = self._tokenizer(left + chunk + right)
-                words = [token.text for token in tokens if begin <= token.idx < end]
+            words = [text[a:z] for a, z in self._spans(text) if begin <= a < end]
             if len(self._windows) >= _WINDOWS:
                 self._windows.clear()
             if len(left) + len(chunk) + len(right) < _WINDOW_BYTES:
