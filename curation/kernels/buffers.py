@@ -55,3 +55,15 @@ def from_utf8(data: Bytes, offsets: Offsets) -> pa.LargeStringArray:
         pa.py_buffer(np.ascontiguousarray(offsets - first)),
         pa.py_buffer(used),
     )
+
+
+def same_memory(a: pa.Array, b: pa.Array) -> bool:
+    """Do two arrays stand over the same memory? (Both are alive, so addresses are not reused.)"""
+    if a is b:
+        return True
+    if len(a) != len(b) or a.offset != b.offset or a.type != b.type or a.null_count or b.null_count:
+        return False
+    addresses = [
+        [None if x is None else x.address for x in array.buffers()[1:]] for array in (a, b)
+    ]
+    return addresses[0] == addresses[1]

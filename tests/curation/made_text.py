@@ -24,9 +24,10 @@ _ODD = tuple(
         "www.b.example 192.168.0.1 8.8.8.8:80 a-b-c x--y and/or C++ C# .NET :-) :( (sic) [1] [12]",
         "[edit] [citation needed] … ... .. -- — – “quoted” ‘single’ «guillemets» café naïve Zürich",
         "Ελλάδα Москва 日本語 漢字。 한국어 العربية हिन्दी ① ½ x² 🙂 👍🏽 gonna cannot y'all 'tis",
-        "o'clock rock'n'roll end.Next Hello,world foo_bar a.b.c A.B.C. 1st 2nd 10:30 2024-01-31 1/2",
-        "5x6 3+4 a*b ^^ *** === lorem ipsum javascript JavaScript cookie policy coo\u212aie policy { }",
-        "terms of use } {x: IS_ALPHB \u200b \ufeff \u00ad x\u00a0y x\u3000y x-a. a. m. U. S. a. m.",
+        "o'clock rock'n'roll end.Next Hello,world foo_bar a.b.c A.B.C. 1st 2nd 10:30 2024-01-31",
+        "1/2 5x6 3+4 a*b ^^ *** === lorem ipsum javascript JavaScript cookie policy { } terms of",
+        "coo\u212aie policy terms of use } {x: IS_ALPHB \u200b \ufeff \u00ad x\u00a0y x\u3000y",
+        "x-a. a. m. U. S. a. m.",
     )
     for word in line.split(" ")
 )

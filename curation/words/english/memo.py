@@ -26,7 +26,7 @@ from curation.words.batch import (
     PACKED,
 )
 from curation.words.english.chunk import SEQUENCE, extend, find, split_chunk
-from curation.words.english.tables import IS_ALPHA, NOT_MARK, PUNCTUATION, SENTENCE_END
+from curation.words.flags import IS_ALPHA, NOT_MARK, PUNCTUATION, SENTENCE_END
 
 # key uint64, id int32: open addressing. ptr int64[chunks + 1] into words int32. sensitive uint8: 1
 # where a neighbour could change the words, 2 where spaCy split the chunk. first, last: hashes of

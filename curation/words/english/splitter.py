@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.kernels.buffers import Bytes, Offsets, utf8_view
+from curation.kernels.buffers import Bytes, Offsets, same_memory, utf8_view
 from curation.words.batch import WordBatch
 from curation.words.english import memo as m
-from curation.words.english.chunk import SPARE, find
+from curation.words.english.chunk import find
+from curation.words.english.room import larger, larger_table, scratch
 from curation.words.english.tables import Tables, hash_text, read_tables
 
 # A batch that starts with more chunks or words than this starts with an empty memo: 1 M chunks and
@@ -106,7 +107,7 @@ class EnglishWords:
     def _split(self, texts: pa.Array) -> tuple[Chunks, WordBatch]:
         with self._lock:
             for known, chunks, batch in self._recent:
-                if _same(known, texts):
+                if same_memory(known, texts):
                     return chunks, batch
             if self._count[m.CHUNKS] > self._limit or self._count[m.WORDS] > self._limit:
                 self._recent.clear()
@@ -134,7 +135,7 @@ class EnglishWords:
             np.zeros((size, 4), np.uint64),
         )
         self._count = np.zeros(4, np.int64)
-        self._scratch = _scratch(1 << 12)
+        self._scratch = scratch(1 << 12)
         self._declined = np.zeros(1 << 12, np.int64)
         for word in self._reserved:
             self._number(word)
@@ -177,7 +178,7 @@ class EnglishWords:
     ) -> None:
         longest = int((ends[missing] - starts[missing]).max())
         if longest > len(self._scratch[0]):
-            self._scratch = _scratch(2 * longest)
+            self._scratch = scratch(2 * longest)
         count = self._count
         left: list[int] = [] if self._kernels else missing.tolist()
         at = 0 if self._kernels else len(missing)
@@ -280,7 +281,7 @@ class EnglishWords:
         """The number of a word that did not come from the kernel."""
         self._grow(chunks=1, words=1, chunk_words=1)
         if len(word) > len(self._scratch[0]):
-            self._scratch = _scratch(2 * len(word))
+            self._scratch = scratch(2 * len(word))
         points = self._scratch[0]
         points[: len(word)] = [ord(character) for character in word]
         return int(
@@ -312,14 +313,14 @@ class EnglishWords:
         words += int(count[m.WORDS]) + 4
         chunk_words += int(count[m.CHUNK_WORDS]) + 4
         self._memo = m.Memo(
-            *_larger_table(memo.key, memo.id, 2 * chunks),
-            _larger(memo.ptr, chunks + 1),
-            _larger(memo.words, chunk_words),
-            *(_larger(array, chunks) for array in memo[4:]),
+            *larger_table(memo.key, memo.id, 2 * chunks),
+            larger(memo.ptr, chunks + 1),
+            larger(memo.words, chunk_words),
+            *(larger(array, chunks) for array in memo[4:]),
         )
         self._vocabulary = m.Vocabulary(
-            *_larger_table(vocabulary.key, vocabulary.id, 2 * words),
-            _larger(vocabulary.features, words),
+            *larger_table(vocabulary.key, vocabulary.id, 2 * words),
+            larger(vocabulary.features, words),
         )
 
 
@@ -331,50 +332,3 @@ def english_words() -> EnglishWords:
     words = EnglishWords()
     self_check(words)
     return words
-
-
-def _same(a: pa.Array, b: pa.Array) -> bool:
-    """Do two arrays stand over the same memory? (Both are alive, so addresses are not reused.)"""
-    if a is b:
-        return True
-    if len(a) != len(b) or a.offset != b.offset or a.type != b.type or a.null_count or b.null_count:
-        return False
-    addresses = [
-        [None if x is None else x.address for x in array.buffers()[1:]] for array in (a, b)
-    ]
-    return addresses[0] == addresses[1]
-
-
-def _scratch(n: int) -> tuple[npt.NDArray[Any], ...]:
-    """Work arrays of `chunk.split_chunk` for a chunk of n code points."""
-    room = 2 * n + SPARE
-    return (
-        np.zeros(n + SPARE, np.int32),
-        np.zeros(room, np.int64),
-        np.zeros(room, np.int64),
-        np.zeros(room, np.int64),
-        np.zeros(room, np.int64),
-        np.zeros(room, np.uint64),
-        np.zeros((n + 1024, 3), np.int64),
-    )
-
-
-def _larger(array: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
-    if len(array) >= n:
-        return array
-    grown = np.zeros((max(n, 2 * len(array)), *array.shape[1:]), array.dtype)
-    grown[: len(array)] = array
-    return grown
-
-
-def _larger_table(
-    key: npt.NDArray[np.uint64], ids: npt.NDArray[np.int32], places: int
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
-    if len(key) >= places:
-        return key, ids
-    size = len(key)
-    while size < places + places // 2:
-        size *= 2
-    new_key, new_ids = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-    m.rehash(key, ids, new_key, new_ids)
-    return new_key, new_ids

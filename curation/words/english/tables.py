@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-import unicodedata
 from collections import namedtuple
 from collections.abc import Iterable
 from typing import Any
@@ -15,8 +14,9 @@ import numpy.typing as npt
 
 from curation.base.errors import Failed
 from curation.kernels.classes import CODE_POINTS
+from curation.words.flags import SENTENCE_END, word_flags
 
-# Flags of one code point.
+# Flags of one code point, above those of `curation.words.flags`.
 (
     PREFIX,  # a prefix by itself
     SUFFIX,  # a suffix by itself
@@ -31,12 +31,8 @@ from curation.kernels.classes import CODE_POINTS
     LABEL_INNER,
     SCHEME,
     DIGIT,  # a digit of any script, \d
-    IS_ALPHA,
-    NOT_MARK,
-    SENTENCE_END,
-    PUNCTUATION,
     UNIT_END,
-) = (1 << bit for bit in range(18))
+) = (1 << bit for bit in range(4, 18))
 
 # SHA-256 of the compiled expressions of spaCy 3.8.18: the kernels implement what these say.
 EXPRESSIONS = {
@@ -91,8 +87,6 @@ def hash_sequence(hashes: Iterable[int]) -> int:
 
 def read_tables(nlp: Any) -> Tables:
     """The tables of a blank English pipeline with a sentencizer; Unsupported where it differs."""
-    from datatrove.utils.text import PUNCTUATION_SET
-
     tokenizer = nlp.tokenizer
     _expect(tokenizer.token_match is None, "token_match")
     _expect(tokenizer.faster_heuristics is True, "heuristics")
@@ -104,12 +98,12 @@ def read_tables(nlp: Any) -> Tables:
     ):
         digest = hashlib.sha256(found.__self__.pattern.encode()).hexdigest()
         _expect(digest == EXPRESSIONS[name], f"{name} expressions")
-    flags = _flags(nlp.get_pipe("sentencizer").punct_chars, PUNCTUATION_SET)
+    flags = _flags(nlp.get_pipe("sentencizer").punct_chars)
     units = _units(flags)
     return _pack(flags, *_special_cases(tokenizer), units)
 
 
-def _flags(sentence_ends: Iterable[str], marks: Iterable[str]) -> npt.NDArray[np.uint32]:
+def _flags(sentence_ends: Iterable[str]) -> npt.NDArray[np.uint32]:
     from spacy.lang import char_classes as cc
     from spacy.lang.en import English
 
@@ -125,7 +119,7 @@ def _flags(sentence_ends: Iterable[str], marks: Iterable[str]) -> npt.NDArray[np
     _expect(cc.LIST_ELLIPSES == [r"\.\.+", "…"], "ellipses")
     _expect({p for p in cc.LIST_CURRENCY if len(p) > 2} == {r"US\$", r"C\$", r"A\$"}, "currencies")
     every = "".join(map(chr, range(CODE_POINTS)))
-    flags = np.zeros(CODE_POINTS, np.uint32)
+    flags = word_flags().copy()
 
     def mark(members: str, bit: int) -> None:
         for match in re.finditer("[" + members + "]+", every):
@@ -159,12 +153,6 @@ def _flags(sentence_ends: Iterable[str], marks: Iterable[str]) -> npt.NDArray[np
         (r"\d", DIGIT),
     ):
         mark(members, bit)
-    categories = np.array([unicodedata.category(c)[0] for c in every])
-    flags[categories == "P"] |= np.uint32(PUNCTUATION)
-    flags[np.fromiter(map(str.isalpha, every), bool, CODE_POINTS)] |= np.uint32(IS_ALPHA)
-    flags |= np.uint32(NOT_MARK)
-    for character in marks:
-        flags[ord(character)] &= np.uint32(~NOT_MARK & 0xFFFFFFFF)
     for character in sentence_ends:
         flags[ord(character)] |= np.uint32(SENTENCE_END)
     return flags

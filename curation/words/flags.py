@@ -1,0 +1,31 @@
+"""Kinds of characters that rules ask of a word, in any language."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.kernels.classes import CODE_POINTS
+
+# Bits of a code point; the English split has further ones above these.
+IS_ALPHA, NOT_MARK, SENTENCE_END, PUNCTUATION = (1 << bit for bit in range(4))
+
+
+@cache
+def word_flags() -> npt.NDArray[np.uint32]:
+    """uint32[0x110000]: letters (`str.isalpha`), all but datatrove's PUNCTUATION_SET, Unicode's
+    categories P, and no ends of sentences, which each splitter adds."""
+    from datatrove.utils.text import PUNCTUATION_SET
+
+    every = "".join(map(chr, range(CODE_POINTS)))
+    flags = np.full(CODE_POINTS, NOT_MARK, np.uint32)
+    flags[np.fromiter(map(str.isalpha, every), bool, CODE_POINTS)] |= np.uint32(IS_ALPHA)
+    categories = np.fromiter((unicodedata.category(c)[0] for c in every), "U1", CODE_POINTS)
+    flags[categories == "P"] |= np.uint32(PUNCTUATION)
+    for character in PUNCTUATION_SET:
+        flags[ord(character)] &= np.uint32(~NOT_MARK & 0xFFFFFFFF)
+    flags.flags.writeable = False
+    return flags
