@@ -10,11 +10,36 @@ from hypothesis import strategies as st
 
 from curation.words.japanese import JapaneseWords, japanese_words, parts
 
-POOL = (
-    "日本語の文章を分割する。 これは、テストです！ コンピューター・ソフトウェア 「はい。」と言った "
-    "東京都千代田区１－２－３ 2024年1月31日 http://example.jp/a?b=c ﾊﾝｶｸ 𠮟る ①② … ・・・ 　 \t "
-    "English words too, e.g. U.S.A. (注) 株式会社㈱ ～〜 ー 々 が か゛ 🙂\n\n\n \n"
-).split(" ")
+POOL = [
+    "日本語の文章を分割する。",
+    "これは、テストです！",
+    "コンピューター・ソフトウェア",
+    "「はい。」と言った",
+    "東京都千代田区１－２－３",
+    "2024年1月31日",
+    "http://example.jp/a?b=c",
+    "ﾊﾝｶｸ",
+    "𠮟る",
+    "①②",
+    "…",
+    "・・・",
+    "\u3000",
+    "\t",
+    "English",
+    "words",
+    "too,",
+    "e.g.",
+    "U.S.A.",
+    "(注)",
+    "株式会社㈱",
+    "～〜",
+    "ー",
+    "々",
+    "が",
+    "か゛",
+    "🙂\n\n\n",
+    "\n",
+]
 
 
 def made(seed, size):
