@@ -2,7 +2,7 @@
 
 Any server may answer any request, so a request that failed goes to the next one. What is tried
 again: no connection, a cut or late answer, a damaged frame, 429 and 5xx. What is not: other 4xx,
-which no repetition mends. After `patience_seconds` without a frame the last failure is raised.
+once two answers agree. After `patience_seconds` without a frame the last failure is raised.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ class ServerReader:
         target = servers.target(first, count, stride)
         deadline = time.monotonic() + servers.options.patience_seconds
         delay = _FIRST_DELAY_SECONDS
+        refused = False
         while True:
             url = servers.urls[self._at % len(servers.urls)]
             reused = self._connection is not None
@@ -140,7 +141,11 @@ class ServerReader:
                 failure = error
             except Refused:
                 self.close()
-                raise
+                if refused:
+                    raise
+                refused = True  # a bit flipped on the way may have made another question of it
+                self._at += 1
+                continue
             if reused and isinstance(failure, ConnectionError | http.client.RemoteDisconnected):
                 continue  # the server closed an idle connection, as it may: ask again on a new one
             self.retries += 1
@@ -225,9 +230,9 @@ def _problem(response: http.client.HTTPResponse, url: str, target: str) -> Excep
     except (ValueError, AttributeError):
         detail, code = "", ""
     message = f"{url}{target} answered {response.status}: {detail or response.reason}"
-    if response.status == 429 or response.status >= 500:
-        return _Later(message, code=code)
-    return Refused(message, status=response.status)
+    if 400 <= response.status < 500 and response.status != 429:
+        return Refused(message, status=response.status)
+    return _Later(message, code=code)
 
 
 def _last_word(failure: Exception, url: str, position: int, servers: Servers) -> AwaseClientError:
