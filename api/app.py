@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from api import metrics, problems
 from api.auth import Keys, Require, is_loopback
 from api.deps import Engines
-from api.limits import Rim, drain_on_sigterm
+from api.limits import Rim, Slots, drain_on_sigterm
 from api.routes import ROUTES
 from api.settings import Settings
 from curation.base.errors import UsageError
@@ -56,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.keys = keys
     app.state.store = Store(settings.store)
     app.state.engines = Engines(app.state.store, size=settings.engines)
+    app.state.queries = Slots(settings.query_concurrency, what="statistics queries")
     problems.install(app)
     for name in ROUTES:
         # not include_router, which wraps routes: the scopes of each must be seen here

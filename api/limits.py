@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
+from curation.base.errors import TryAgain
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _SECURITY = {
@@ -105,6 +106,30 @@ def _route(scope: Scope) -> str:
     """The template of the route that answered: a bounded set, unlike paths."""
     route: Any = scope.get("route")
     return str(getattr(route, "path", "")) or "none"
+
+
+class Slots:
+    """At most `count` of something at a time; who waits longer than a second is sent away."""
+
+    def __init__(self, count: int, *, what: str, wait_seconds: float = 1.0) -> None:
+        self._free = threading.BoundedSemaphore(count)
+        self._count = count
+        self._what = what
+        self._wait_seconds = wait_seconds
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one of the places; TryAgain where none is free."""
+        if not self._free.acquire(timeout=self._wait_seconds):
+            raise TryAgain(f"{self._count} {self._what} are running already: try again")
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            yield
+            outcome = "answered"
+        finally:
+            self._free.release()
+            metrics.query_seconds.labels(outcome).observe(time.perf_counter() - started)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from curation.base.store import DEFAULT
+from mixtures.query import Limits
 
 _SECRETS = Path("/run/secrets")
 
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     plan_wait_seconds: float = Field(
         10.0, ge=0, description="how long POST .../plan waits before it answers 202"
     )
+    page_documents: int = Field(100, ge=1, description="most documents a page may hold")
     query_seconds: float = Field(10.0, gt=0, description="longest statistics query")
     query_rows: int = Field(10_000, ge=1, description="most groups a statistics query may return")
     query_bytes: int = Field(512 << 20, ge=1 << 20, description="memory of a statistics query")
@@ -66,3 +68,10 @@ class Settings(BaseSettings):
     documents: bool = Field(
         True, description="whether GET .../documents may return text (scope read)"
     )
+
+    @property
+    def query_limits(self) -> Limits:
+        """The bounds of one statistics query."""
+        return Limits(
+            self.query_seconds, self.query_rows, self.query_bytes, self.query_rows_scanned
+        )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
 from api.caching import etag_of, expected_revision, json_response, revision_etag
-from api.deps import CatalogDep, require
+from api.deps import CatalogDep, SettingsDep, StoreDep, require
 from api.paging import PageDep
+from api.problems import Problem
+from awase_client.engine.tokensets import TokenSetReader
+from curation.base.store import Store
 from mixtures.catalog import AliasMove, Catalog, DatasetVersion
+from mixtures.documents import dropped, kept
+from mixtures.query import TokenCounts, query
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 READ = Depends(require("read"))
@@ -99,6 +105,81 @@ def list_shards(request: Request, catalog: CatalogDep, name: str, ref: str) -> R
     ]
     document = {"dataset": version.reference, "digest": version.digest, "items": items}
     return json_response(request, document, etag=etag_of(version.digest), immutable=is_fixed(ref))
+
+
+@router.get("/{name}/versions/{ref}/documents", dependencies=[READ])
+def list_documents(
+    store: StoreDep,
+    catalog: CatalogDep,
+    settings: SettingsDep,
+    page: PageDep,
+    name: str,
+    ref: str,
+    reason: Annotated[
+        str | None, Query(max_length=200, description="first reason of dropped documents")
+    ] = None,
+) -> Response:
+    """Kept documents in row order, or those that `reason` dropped, with all their columns."""
+    if not settings.documents:
+        raise Problem(403, "forbidden", "this server shows no text (AWASE_DOCUMENTS=false)")
+    manifest = resolve(catalog, name, ref).manifest
+    limit = min(page.limit, settings.page_documents)
+    start = (page.after(int) or [0])[0]
+    if reason is None:
+        found = kept(store, manifest, start=max(start, 0), limit=limit)
+    else:
+        found = dropped(store, manifest, reason, start=max(start, 0), limit=limit)
+    return page.respond(found.items, None if found.next is None else [found.next])
+
+
+@router.get("/{name}/versions/{ref}/stats", dependencies=[READ])
+def get_stats(
+    request: Request,
+    store: StoreDep,
+    catalog: CatalogDep,
+    settings: SettingsDep,
+    name: str,
+    ref: str,
+    group_by: Annotated[
+        str, Query(max_length=1000, description="columns, separated by commas")
+    ] = "",
+    where: Annotated[
+        str | None, Query(max_length=4000, description="a condition, as in a mixture")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, Query(max_length=300, description="count tokens of this tokenizer too")
+    ] = None,
+) -> Response:
+    """Documents, bytes, characters (and tokens) by the values of columns, largest first."""
+    version = resolve(catalog, name, ref)
+    counts = None if tokenizer is None else token_counts(store, catalog, version, tokenizer)
+    with request.app.state.queries.slot():
+        found = query(
+            store,
+            version.manifest,
+            group_by=[column for column in group_by.split(",") if column],
+            where=where,
+            tokens=counts,
+            limits=settings.query_limits,
+        )
+    document = {
+        "dataset": version.reference,
+        "digest": version.digest,
+        "source": found.source,
+        "columns": list(found.columns),
+        "items": [dict(zip(found.columns, row, strict=True)) for row in found.rows],
+    }
+    return json_response(request, document, immutable=is_fixed(ref) and tokenizer is None)
+
+
+def token_counts(
+    store: Store, catalog: Catalog, version: DatasetVersion, tokenizer: str
+) -> TokenCounts:
+    """How many tokens each document of a shard has; NotFound names the `tokenize` command."""
+    digest = catalog.tokenizer(tokenizer).digest
+    manifest = catalog.token_set(version.text_digest, digest)
+    reader = TokenSetReader(store.root, manifest)
+    return lambda shard: np.diff(reader.offsets(shard))
 
 
 class AliasTarget(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -202,6 +203,41 @@ def annotate(reference: str, tags: tuple[str, ...], note: str | None, as_json: b
         return
     words = " ".join(f"{key}={value}" for key, value in notes.tags.items())
     click.echo(f"{version.reference}  {words}  {notes.note}".rstrip())
+
+
+@command.command("import")
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--copy", is_flag=True, help="Copy the rows into the store.")
+@click.option("--id-column", default="id", show_default=True, help="With --copy.")
+@click.option("--text-column", default="text", show_default=True, help="With --copy.")
+@click.option("--license", "license_", metavar="SPDX", help="Of rows that state none; with --copy.")
+@json_option
+def import_(
+    name: str,
+    files: tuple[Path, ...],
+    copy: bool,
+    id_column: str,
+    text_column: str,
+    license_: str | None,
+    as_json: bool,
+) -> None:
+    """Register Parquet FILES, in this order, as a version of dataset NAME.
+
+    Without --copy the files stay where they are and must not change: the manifest holds their
+    digests, `awase dataset verify` compares them. The same rows again are the same version.
+    """
+    from pipelines.import_parquet import import_parquet
+    from pipelines.import_source import Options
+
+    options = Options(copy=copy, id_column=id_column, text_column=text_column, license=license_)
+    with open_catalog() as catalog, progress_bar(name) as bar:
+        version = import_parquet(open_store(), catalog, name, files, options, progress=bar)
+        row = _row(catalog, version)
+    if as_json:
+        print_json(row)
+        return
+    click.echo(f"{version.reference}  {row['rows']:,} documents, {row['characters']:,} characters")
 
 
 def _row(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:
