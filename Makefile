@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 STAMP  := $(VENV)/.installed
 export UV_LINK_MODE ?= copy
 
-.PHONY: setup demo test check format lock faults faults-long bench serve clean
+.PHONY: setup demo test check format lock faults faults-long bench bench-stream serve clean
 
 setup: $(STAMP)  ## install the locked dependencies and awase itself into .venv
 
@@ -19,6 +19,8 @@ $(STAMP): $(UV) requirements.lock pyproject.toml client/pyproject.toml
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet requirements.lock
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --editable client --editable .
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet uv==$(UV_VERSION)
+	# Once, so that no process has to: `import numpy` from source takes three times as long.
+	$(BIN)/python -m compileall -q -x '/tests/' $(VENV)/lib/python3*/site-packages/numpy client/src
 	touch $@
 
 demo: setup  ## the main job on real text: curate, tokenize, mix, serve, train, kill, resume
@@ -45,6 +47,9 @@ lock: $(UV)  ## resolve requirements.lock anew
 
 faults: setup  ## kill loops and fault injection
 	$(BIN)/python -m pytest -m faults
+
+bench-stream: setup  ## the token stream, in process and served, against numpy and the peers
+	$(BIN)/python -m benchmarks.stream $(CASES)
 
 serve: setup
 	$(BIN)/awase serve

@@ -1,0 +1,36 @@
+"""`make bench-stream`: the token stream in process and served, against numpy and the peers.
+
+    python -m benchmarks.stream [CASE ...]      all cases, or those named
+
+Data: three synthetic sources of 50, 30 and 20 M uint16 tokens, documents of lognormal length, blend
+0.7 / 0.2 / 0.1, sequences of 2,048, shuffled, batches of 8. Open first: _stream_inprocess.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import _stream_cold, _stream_inprocess, _stream_peers
+from benchmarks._table import Table
+
+CASES: dict[str, Callable[[Table], None]] = {
+    **_stream_inprocess.CASES,
+    **_stream_cold.CASES,
+    **_stream_peers.CASES,
+}
+
+
+def main(names: list[str]) -> int:
+    if unknown := [name for name in names if name not in CASES]:
+        print(f"no case {unknown[0]!r}: there are {', '.join(CASES)}", file=sys.stderr)
+        return 2
+    table = Table("stream")
+    for name in names or CASES:
+        CASES[name](table)
+    table.finish()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
