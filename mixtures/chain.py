@@ -12,7 +12,6 @@ draws they have had, which follow from the embedded stages.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -21,6 +20,7 @@ from awase_client.engine.order import Order
 from awase_client.engine.plan import Plan
 from curation.base.digest import canonical
 from curation.base.errors import RefusedPlan, UsageError
+from curation.base.fields import nearest
 from curation.base.store import Store
 from mixtures.budget import Leg, Row, apportion
 from mixtures.catalog import Catalog
@@ -65,9 +65,8 @@ def reweigh(parent: Document, *, at: int, weights: Mapping[str, Fraction]) -> di
     paths = _paths(plan, {stage.tree for stage in rest})
     for path in weights:
         if path not in paths:
-            close = difflib.get_close_matches(path, paths, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise UsageError(f"weights: no source or group {path!r} in {plan.digest}{hint}")
+            near = nearest(path, sorted(paths))
+            raise UsageError(f"weights: no source or group {path!r} in {plan.digest}{near}")
     legs = []
     for stage in rest:
         vector = [Fraction(0)] * len(plan.sources)

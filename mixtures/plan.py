@@ -119,7 +119,11 @@ def write_plan(
 
 def draft_plan(mixture: Mixture, catalog: Catalog, store: Store, *, workers: int = 2) -> Draft:
     """As make_plan, but nothing is written except views, selections and tallies."""
-    resolved = resolve(mixture, catalog, store, workers=workers)
+    return draft_of(mixture, resolve(mixture, catalog, store, workers=workers))
+
+
+def draft_of(mixture: Mixture, resolved: Sequence[Resolved]) -> Draft:
+    """The draft of a mixture whose sources are resolved; RefusedPlan with every reason."""
     demand, rows = checked_rows(mixture, {item.path: item.supply for item in resolved})
     verdict = verdict_of(mixture, resolved, rows)
     if verdict.refusals:
@@ -134,7 +138,7 @@ def draft_plan(mixture: Mixture, catalog: Catalog, store: Store, *, workers: int
         "restart": [],
     }
     plan = Plan.from_bytes(canonical(document))
-    return Draft(mixture, resolved, demand, tuple(rows), verdict, document, plan)
+    return Draft(mixture, tuple(resolved), demand, tuple(rows), verdict, document, plan)
 
 
 def resolve(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.common import json_option, print_json
+from pipelines.cli.mixture_plan import explain, plan
 
 if TYPE_CHECKING:
     from mixtures.spec import Mixture
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Check, plan, explain, compare and publish mixtures."""
+
+
+command.add_command(plan)
+command.add_command(explain)
 
 
 @command.command()

@@ -106,9 +106,7 @@ def test_other_weights_hold_from_the_position_to_the_end() -> None:
 
 def test_refusals_name_what_is_wrong() -> None:
     parent = parent_document()
-    with pytest.raises(
-        UsageError, match=r"no source or group 'g\.c' in .*; did you mean g\.[ab]\?"
-    ):
+    with pytest.raises(UsageError, match=r"no source or group 'g\.c' in .*; did you mean 'g"):
         reweigh(parent, at=1, weights={"g.c": Fraction(1)})
     with pytest.raises(UsageError, match=r"position 400 is outside 0\.\.399"):
         reweigh(parent, at=400, weights={"c": Fraction(1)})
