@@ -212,6 +212,11 @@ def annotate(reference: str, tags: tuple[str, ...], note: str | None, as_json: b
 @click.option("--id-column", default="id", show_default=True, help="With --copy.")
 @click.option("--text-column", default="text", show_default=True, help="With --copy.")
 @click.option("--license", "license_", metavar="SPDX", help="Of rows that state none; with --copy.")
+@click.option(
+    "--tokenizer",
+    metavar="NAME[@VERSION]",
+    help="FILES are one Megatron .bin; what made its tokens.",
+)
 @json_option
 def import_(
     name: str,
@@ -220,13 +225,20 @@ def import_(
     id_column: str,
     text_column: str,
     license_: str | None,
+    tokenizer: str | None,
     as_json: bool,
 ) -> None:
     """Register Parquet FILES, in this order, as a version of dataset NAME.
 
     Without --copy the files stay where they are and must not change: the manifest holds their
     digests, `awase dataset verify` compares them. The same rows again are the same version.
+
+    With --tokenizer the one file is a Megatron .bin beside its .idx: its tokens become a token set
+    as they are, and what the tokenizer makes of them the text of a version.
     """
+    if tokenizer is not None:
+        _import_megatron(name, files, tokenizer, license_, as_json)
+        return
     from pipelines.import_parquet import import_parquet
     from pipelines.import_source import Options
 
@@ -238,6 +250,31 @@ def import_(
         print_json(row)
         return
     click.echo(f"{version.reference}  {row['rows']:,} documents, {row['characters']:,} characters")
+
+
+def _import_megatron(
+    name: str, files: tuple[Path, ...], tokenizer: str, license_: str | None, as_json: bool
+) -> None:
+    from pipelines.import_megatron import import_megatron
+    from pipelines.tokenizers import open_tokenizer
+
+    if len(files) != 1:
+        raise click.UsageError("with --tokenizer give one Megatron file, PREFIX.bin")
+    store = open_store()
+    with open_catalog() as catalog, progress_bar(name) as bar:
+        opened = open_tokenizer(store, catalog.tokenizer(tokenizer).digest)
+        made = import_megatron(
+            store, catalog, name, files[0], opened, license=license_, progress=bar
+        )
+        row = _row(catalog, made.version)
+    row |= {"tokens": made.token_set.tokens, "samples": made.samples, "differing": made.differing}
+    if as_json:
+        print_json(row)
+        return
+    click.echo(
+        f"{made.version.reference}  {row['rows']:,} documents, {row['tokens']:,} tokens; "
+        f"{made.samples - made.differing} of {made.samples} sampled documents encode back to theirs"
+    )
 
 
 def _row(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:

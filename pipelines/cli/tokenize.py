@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from pipelines.cli.common import (
@@ -18,9 +20,17 @@ from pipelines.cli.common import (
 @click.command()
 @click.argument("dataset")
 @click.option("--tokenizer", "tokenizer_reference", required=True, metavar="NAME[@VERSION]")
+@click.option(
+    "--megatron",
+    type=click.Path(path_type=Path),
+    metavar="PREFIX",
+    help="Also write PREFIX.bin and PREFIX.idx for Megatron-LM, each document ending in eos.",
+)
 @workers_option
 @json_option
-def command(dataset: str, tokenizer_reference: str, workers: int, as_json: bool) -> None:
+def command(
+    dataset: str, tokenizer_reference: str, megatron: Path | None, workers: int, as_json: bool
+) -> None:
     """Turn a dataset version into a token set.
 
     A set that is there already is not made again; an interrupted run goes on where it stopped.
@@ -37,6 +47,10 @@ def command(dataset: str, tokenizer_reference: str, workers: int, as_json: bool)
                 store, version.manifest, tokenizer, workers=workers, progress=progress
             )
         catalog.register_token_set(tokens.text_digest, tokens.tokenizer_digest)
+    if megatron is not None:
+        from curation.shards.megatron import export
+
+        export(store, tokens, megatron)
     if as_json:
         print_json(tokens.to_document())
         return

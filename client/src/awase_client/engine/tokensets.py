@@ -200,11 +200,18 @@ class TokenSetReader:
         """Tokens of the document in `row`, without separators; a read-only view of the file."""
         part, inside = self.part_of(row)
         start, end = (int(value) for value in self.offsets(part)[inside : inside + 2])
+        return self._part(part, start, end)
+
+    def part_tokens(self, part: int) -> NDArray[Any]:
+        """All tokens of one part, a read-only view of the file."""
+        return self._part(part, 0, self.manifest.parts[part].tokens)
+
+    def _part(self, part: int, start: int, end: int) -> NDArray[Any]:
+        dtype = np.dtype(self.manifest.dtype).newbyteorder("<")
         if part not in self._tok:
             item = self.manifest.parts[part]
-            size = item.tokens * np.dtype(self.manifest.dtype).itemsize
+            size = item.tokens * dtype.itemsize
             self._tok[part] = CheckedFile(self.folder / item.tok, size, item.tok_sha256)
-        dtype = np.dtype(self.manifest.dtype).newbyteorder("<")
         self._tok[part].check_range(start * dtype.itemsize, end * dtype.itemsize)
         return self._tok[part].array(dtype)[start:end]
 
