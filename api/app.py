@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from api import metrics, problems
 from api.auth import Keys, Require, is_loopback
 from api.deps import Engines
+from api.jobs import Runner
 from api.limits import Rim, Slots, drain_on_sigterm
 from api.routes import ROUTES
 from api.settings import Settings
@@ -107,8 +108,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     url = None if settings.catalog is None else settings.catalog.get_secret_value()
     app.state.catalog = Catalog.open(app.state.store, url)
+    app.state.runner = Runner(app.state.catalog, threads=settings.plan_threads)
     try:
         with drain_on_sigterm(settings.drain_seconds):
             yield
     finally:
+        app.state.runner.close()
         app.state.catalog.close()

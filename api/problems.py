@@ -88,8 +88,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(AwaseError, _awase)
-    app.add_exception_handler(AwaseClientError, _client)
+    app.add_exception_handler(AwaseError, _ours)
+    app.add_exception_handler(AwaseClientError, _ours)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -117,27 +117,30 @@ async def _validation(request: Request, error: Exception) -> Response:
     return respond(request, Problem(422, "invalid-request", detail, extra={"errors": errors}))
 
 
-async def _awase(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AwaseError)
+def of_error(error: AwaseError | AwaseClientError) -> Problem:
+    """How an error of ours is told over HTTP: status, code, text, positions in a document."""
+    if isinstance(error, PlanMismatch):
+        return Problem(409, "conflict", str(error))
+    if isinstance(error, AwaseClientError):
+        # the engine runs behind this server: what it finds damaged is not the caller's fault
+        code = "integrity" if isinstance(error, CorruptStore) else "failed"
+        return Problem(500, code, str(error))
     extra: dict[str, Any] = {}
     if isinstance(error, InvalidDocument):
         extra["errors"] = [
             {"line": item.line, "column": item.column, "key": item.key, "message": item.message}
             for item in error.problems
         ]
-    if error.status >= 500 and error.status != 503:
-        log.error("request_failed", extra={"path": request.url.path}, exc_info=error)
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-    return respond(request, Problem(error.status, error.code, f"{error}{notes}", extra=extra))
+    return Problem(error.status, error.code, f"{error}{notes}", extra=extra)
 
 
-async def _client(request: Request, error: Exception) -> Response:
-    """The engine runs behind this server: what it finds damaged is not the caller's fault."""
-    if isinstance(error, PlanMismatch):
-        return respond(request, Problem(409, "conflict", str(error)))
-    code = "integrity" if isinstance(error, CorruptStore) else "failed"
-    log.error("request_failed", extra={"path": request.url.path}, exc_info=error)
-    return respond(request, Problem(500, code, str(error)))
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AwaseError | AwaseClientError)
+    problem = of_error(error)
+    if problem.status >= 500 and problem.status != 503:
+        log.error("request_failed", extra={"path": request.url.path}, exc_info=error)
+    return respond(request, problem)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
         10.0, ge=0, description="how long POST .../plan waits before it answers 202"
     )
     page_documents: int = Field(100, ge=1, description="most documents a page may hold")
+    plan_threads: int = Field(1, ge=1, description="plans made at a time, a process")
     query_seconds: float = Field(10.0, gt=0, description="longest statistics query")
     query_rows: int = Field(10_000, ge=1, description="most groups a statistics query may return")
     query_bytes: int = Field(512 << 20, ge=1 << 20, description="memory of a statistics query")

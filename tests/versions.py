@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         ("edu.flag", pa.bool_()),
     ]
 )
+DROPPED = pa.schema([("id", pa.string()), ("text", pa.large_string()), ("reason", pa.string())])
 Row = Mapping[str, Any]
 
 
@@ -35,9 +36,13 @@ def commit_rows(
     *,
     shard_rows: int = 3,
     with_stats: bool = True,
+    dropped: Sequence[Row] = (),
     **more: Any,
 ) -> DatasetManifest:
-    """Write `rows` as shards of `shard_rows`, with stats.parquet, and commit the manifest."""
+    """Write `rows` as shards of `shard_rows`, with stats.parquet, and commit the manifest.
+
+    dropped: documents with a `reason`, which go into files of `shard_rows` documents.
+    """
     key = json.dumps([name, rows], ensure_ascii=False, sort_keys=True).encode()
     digest = digest_bytes(key)
     texts = json.dumps([(row["id"], row["text"]) for row in rows], ensure_ascii=False).encode()
@@ -69,6 +74,13 @@ def commit_rows(
         pq.write_table(joined, path)
         size = path.stat().st_size
         stats_file = DataFile(path.name, digest_file(path), len(joined), size)
+    gone = []
+    for number, start in enumerate(range(0, len(dropped), shard_rows)):
+        table = pa.Table.from_pylist(list(dropped[start : start + shard_rows]), DROPPED)
+        path = folder / f"dropped-{number:05d}.parquet"
+        pq.write_table(table, path)
+        gone.append(DataFile(path.name, digest_file(path), len(table), path.stat().st_size))
+    reasons = Counter(row["reason"] for row in dropped)
     manifest = DatasetManifest(
         name,
         digest,
@@ -78,6 +90,9 @@ def commit_rows(
         characters=sum(shard.characters for shard in shards),
         shards=tuple(shards),
         stats=stats_file,
+        dropped=tuple(gone),
+        reasons=dict(reasons),
+        counts={"in": len(rows) + len(dropped), "kept": len(rows), "dropped": len(dropped)},
         licenses=dict(Counter(row.get("license") or "NOASSERTION" for row in rows)),
         languages=dict(Counter(row["language"] for row in rows if row.get("language"))),
         terms=dict(Counter(row["terms"] for row in rows if row.get("terms"))),

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"  # the newest migration; `database.migrate` runs when the database says otherwise
+HEAD = "0003"  # the newest migration; `database.migrate` runs when the database says otherwise
 
 metadata = MetaData(
     naming_convention={
@@ -141,4 +141,15 @@ run_entries = Table(
     PrimaryKeyConstraint("run", "number"),
     ForeignKeyConstraint(["run"], ["runs.id"]),
     UniqueConstraint("run", "plan"),
+)
+
+# Work that goes on behind a request; worth nothing once the plan it makes is there.
+jobs = Table(
+    "jobs",
+    metadata,
+    _text("name"),
+    _text("state"),  # running | done | failed
+    _number("renewed"),  # seconds since 1970, by the process that does it
+    _text("document"),
+    PrimaryKeyConstraint("name"),
 )

@@ -20,6 +20,7 @@ SAMPLE = {
     "digest": "sha256:" + "0" * 64,
     "alias": "prod",
     "id": "0",
+    "job": "0",
 }
 
 

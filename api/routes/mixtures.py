@@ -1,0 +1,193 @@
+"""Mixtures: publish YAML, read versions, compare them, make plans."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from api.caching import etag_of, expected_revision, json_response, revision_etag
+from api.deps import CatalogDep, SettingsDep, StoreDep, require
+from api.jobs import Runner
+from api.paging import PageDep
+from api.problems import Problem
+from api.routes.datasets import AliasTarget, alias_document, is_fixed
+from curation.base.digest import digest_of
+from mixtures.catalog import Catalog, MixtureVersion
+from mixtures.catalog.jobs import Job
+from mixtures.diff import diff
+from mixtures.publish import publish, read_published
+
+router = APIRouter(prefix="/v1/mixtures", tags=["mixtures"])
+READ = Depends(require("read"))
+WRITE = Depends(require("write"))
+
+_YAML: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/yaml": {"schema": {"type": "string"}}},
+    }
+}
+
+
+def _summary(version: MixtureVersion) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.number,
+        "digest": version.digest,
+        "created": version.created,
+    }
+
+
+@router.get("", dependencies=[READ])
+def list_mixtures(catalog: CatalogDep, page: PageDep) -> Response:
+    """The newest version of each mixture, by name."""
+    after = page.after(str)
+    found = catalog.mixtures(after=after[0] if after else "", limit=page.limit + 1)
+    shown = found[: page.limit]
+    last = [shown[-1].name] if len(found) > page.limit else None
+    return page.respond([_summary(item) for item in shown], last)
+
+
+@router.put("/{name}", dependencies=[WRITE], openapi_extra=_YAML)
+async def put_mixture(request: Request, catalog: CatalogDep, name: str) -> Response:
+    """Publish the YAML in the body: 201 with a new version, 200 with the one that has this text.
+
+    A document with problems is refused with all of them, each with line and column.
+    """
+    body = await request.body()
+    return await run_in_threadpool(_publish, catalog, name, body)
+
+
+def _publish(catalog: Catalog, name: str, body: bytes) -> Response:
+    known = {item.digest for item in _versions(catalog, name)}
+    version, mixture = publish(catalog, name, body, file="body")
+    document = {**_summary(version), "advice": list(mixture.advice)}
+    headers = {
+        "Location": f"/v1/mixtures/{name}/versions/{version.number}",
+        "ETag": etag_of(version.digest),
+    }
+    return JSONResponse(document, 200 if version.digest in known else 201, headers=headers)
+
+
+def _versions(catalog: Catalog, name: str) -> list[Any]:
+    from curation.base.errors import NotFound
+
+    try:
+        return catalog.versions("mixture", name)
+    except NotFound:
+        return []
+
+
+@router.get("/{name}", dependencies=[READ])
+def get_mixture(request: Request, catalog: CatalogDep, name: str) -> Response:
+    """One mixture: all versions, newest first, and where its aliases point."""
+    document = {
+        "name": name,
+        "versions": [
+            {"version": item.number, "digest": item.digest, "created": item.created}
+            for item in catalog.versions("mixture", name)
+        ],
+        "aliases": [alias_document(move) for move in catalog.aliases("mixture", name)],
+    }
+    return json_response(request, document)
+
+
+@router.get("/{name}/versions/{ref}", dependencies=[READ])
+def get_mixture_version(request: Request, catalog: CatalogDep, name: str, ref: str) -> Response:
+    """A version: its YAML as published, and the mixture as it is understood."""
+    version = catalog.mixture(f"{name}@{ref}")
+    mixture = read_published(catalog, version)
+    document = {**_summary(version), "text": version.text, "document": mixture.document()}
+    extends = "extends" in version.text  # what it extends may be an alias, which moves
+    return json_response(request, document, immutable=is_fixed(ref) and not extends)
+
+
+@router.get("/{name}/aliases/{alias}", dependencies=[READ])
+def get_mixture_alias(request: Request, catalog: CatalogDep, name: str, alias: str) -> Response:
+    """Where an alias points, and every move it made; the ETag is what If-Match wants."""
+    move = catalog.alias("mixture", name, alias)
+    history = catalog.alias_history("mixture", name, alias)
+    document = {**alias_document(move), "history": [alias_document(item) for item in history]}
+    return json_response(request, document, etag=revision_etag(move.revision))
+
+
+@router.put("/{name}/aliases/{alias}", dependencies=[WRITE])
+def put_mixture_alias(
+    request: Request, catalog: CatalogDep, name: str, alias: str, body: AliasTarget
+) -> Response:
+    """Point an alias at a version; If-Match (or If-None-Match: *) refuses lost updates."""
+    move = catalog.set_alias(
+        "mixture", name, alias, body.version, expected=expected_revision(request)
+    )
+    return JSONResponse(alias_document(move), headers={"ETag": revision_etag(move.revision)})
+
+
+@router.get("/{name}/diff", dependencies=[READ])
+def get_mixture_diff(
+    request: Request,
+    catalog: CatalogDep,
+    name: str,
+    before: Annotated[str, Query(alias="from", max_length=300, description="a version of it")],
+    after: Annotated[str, Query(alias="to", max_length=300, description="a version of it")],
+) -> Response:
+    """What changed between two versions: tokens, epochs and licences a source, settings, lines."""
+    sides = []
+    for ref in (before, after):
+        version = catalog.mixture(f"{name}@{ref}")
+        sides.append((version.reference, version.text, read_published(catalog, version)))
+    return json_response(request, diff(catalog, sides[0], sides[1]).document())
+
+
+@router.post("/{name}/plan", dependencies=[WRITE])
+def post_plan(
+    request: Request,
+    catalog: CatalogDep,
+    store: StoreDep,
+    settings: SettingsDep,
+    name: str,
+    version: Annotated[
+        str | None, Query(max_length=300, description="number, alias or digest; default: newest")
+    ] = None,
+) -> Response:
+    """Make the plan of a mixture: 201 with it, or 202 with where to ask after ten seconds.
+
+    What the mixture's references mean is looked up when the work starts.
+    """
+    from mixtures.plan import make_plan
+
+    chosen = catalog.mixture(name if version is None else f"{name}@{version}")
+    mixture = read_published(catalog, chosen)
+
+    def work() -> str:
+        return make_plan(mixture, catalog, store, reference=chosen.reference).digest
+
+    job_name = digest_of({"plan": chosen.digest, "mixture": chosen.reference})[7:39]
+    runner: Runner = request.app.state.runner
+    job = runner.submit(job_name, work, wait_seconds=settings.plan_wait_seconds)
+    return _answer(name, job)
+
+
+@router.get("/{name}/plan/{job}", dependencies=[READ])
+def get_plan_job(request: Request, name: str, job: str) -> Response:
+    """How the making of a plan stands: 202 while it goes on, then the plan or what went wrong."""
+    runner: Runner = request.app.state.runner
+    return _answer(name, runner.get(job))
+
+
+def _answer(name: str, job: Job) -> Response:
+    if job.state == "running":
+        location = f"/v1/mixtures/{name}/plan/{job.name}"
+        headers = {"Location": location, "Retry-After": "2"}
+        return JSONResponse({"state": "running", "job": job.name}, 202, headers=headers)
+    if job.state == "lost":
+        raise Problem(503, "try-again", "the server that made this plan is gone: POST it again")
+    if job.state == "failed":
+        assert job.problem is not None
+        told = dict(job.problem)
+        status, code, detail = told.pop("status"), told.pop("code"), told.pop("detail")
+        raise Problem(status, code, detail, extra=told)
+    headers = {"Location": f"/v1/plans/{job.plan}"}
+    return JSONResponse({"state": "done", "plan": job.plan}, 201, headers=headers)
