@@ -10,7 +10,7 @@ size, and never keep fast ones waiting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -24,8 +24,10 @@ from awase_client.engine.reader import Engine
 from awase_client.engine.views import Split
 from awase_client.wire import MEDIA_TYPE, Frame, Part, encode, frame_bytes
 
-PIECE_BYTES = 256 << 10
+PIECE_BYTES = 1 << 20
 HOLD_SECONDS = 1.0
+
+_MEDIA_TYPE = MEDIA_TYPE.encode()
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class FrameResponse(Response):
         engine: Engine,
         question: Question,
         *,
-        headers: Mapping[str, str],
+        headers: Sequence[tuple[bytes, str]],
         on_built: Callable[[str, Block], None],
     ) -> None:
         self.status_code = 200
@@ -77,20 +79,21 @@ class FrameResponse(Response):
         self._on_built = on_built
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
         places = self._builder.places
+        waits = places.locked()
         await places.acquire()
         holds = True
         try:
-            request = Request(scope, receive)
-            if await request.is_disconnected():
+            if waits and await request.is_disconnected():
                 return
             frame, parts = await self._builder.run(self._build)
             await self._start(send, frame_bytes(parts))
-            await send(_piece(parts[0]))
             rows = frame.block.count
             row_bytes = frame.block.tokens.nbytes // rows if rows else 1
             tokens: Part | None = parts[1] if rows else None
-            rest: Sequence[Part] = parts[2:] if rows else parts[1:]
+            rest = b"".join(parts[2:] if rows else parts[1:])
+            await send(_piece(parts[0]))
             at_once = max(1, PIECE_BYTES // row_bytes)
             del frame, parts
             clock = asyncio.get_running_loop().time
@@ -108,16 +111,14 @@ class FrameResponse(Response):
                     tokens = None
                     holds = False
                     places.release()
-            for part in rest:
-                await send(_piece(part))
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send({"type": "http.response.body", "body": rest, "more_body": False})
         finally:
             if holds:
                 places.release()
 
     async def _start(self, send: Send, length: int) -> None:
-        headers = {"content-type": MEDIA_TYPE, "content-length": str(length), **self._extra}
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        raw = [(b"content-type", _MEDIA_TYPE), (b"content-length", str(length).encode())]
+        raw += [(name, value.encode("latin-1")) for name, value in self._extra]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
 
     def _build(self) -> tuple[Frame, list[Part]]:

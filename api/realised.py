@@ -41,9 +41,9 @@ class Realised:
     def __init__(self, plan: Plan) -> None:
         many = len(plan.sources) > _MANY
         self._length = plan.sequence_length
-        self._labels = [
-            source.path.split(".")[0] if many else source.path for source in plan.sources
-        ]
+        labels = [source.path.split(".")[0] if many else source.path for source in plan.sources]
+        self._realised = [realised_tokens.labels(label) for label in labels]
+        self._planned = [planned_tokens.labels(label) for label in labels]
         self._untils = np.array([stage.until for stage in plan.stages])
         self._shares = np.array([stage.counts / stage.counts.sum() for stage in plan.stages])
         lengths = np.array([0, *(to - first for first, to in plan.omit)])
@@ -56,13 +56,13 @@ class Realised:
         frame_bytes_total.labels(split).inc(block.tokens.nbytes)
         if split != "train" or block.sources is None:
             return
-        drawn = np.bincount(block.sources, minlength=len(self._labels))
-        for source in np.flatnonzero(drawn):
-            realised_tokens.labels(self._labels[source]).inc(int(drawn[source]) * self._length)
+        drawn = np.bincount(block.sources) * self._length
+        for source in drawn.nonzero()[0].tolist():
+            self._realised[source].inc(int(drawn[source]))
         wanted = np.bincount(self._stages(block.positions), minlength=len(self._untils))
-        shares = wanted @ self._shares
-        for source in np.flatnonzero(shares):
-            planned_tokens.labels(self._labels[source]).inc(float(shares[source]) * self._length)
+        shares = (wanted @ self._shares) * self._length
+        for source in shares.nonzero()[0].tolist():
+            self._planned[source].inc(float(shares[source]))
 
     def _stages(self, positions: NDArray[np.int64]) -> NDArray[np.intp]:
         slots = positions + self._shifts[np.searchsorted(self._gaps, positions, side="right")]

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     )
     frame_threads: int = Field(2, ge=1, description="threads that build frames, a process")
     frames: int = Field(
-        16, ge=1, description="whole frames in memory, a process; slow clients hold a piece each"
+        8, ge=1, description="whole frames in memory, a process; slow clients hold a piece each"
     )
     documents: bool = Field(
         True, description="whether GET .../documents may return text (scope read)"

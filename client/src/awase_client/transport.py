@@ -45,7 +45,7 @@ class Options:
     """
 
     in_flight: int = 3
-    request_bytes: int = 2 << 20
+    request_bytes: int = 4 << 20
     timeout_seconds: float = 30.0
     patience_seconds: float = 60.0
 
