@@ -45,6 +45,13 @@ KEY_VARIABLE = "AWASE_KEY"
     help="Decoded text, one numpy array [count, width], or little-endian tokens. Default: text.",
 )
 @click.option("--digest", "as_digest", is_flag=True, help="Print the SHA-256 of the tokens alone.")
+@click.option("--documents", is_flag=True, help="Print what documents the sequences hold.")
+@click.option(
+    "--find",
+    nargs=2,
+    metavar="SOURCE ID",
+    help="Print every position that holds the document ID of SOURCE (a dotted path).",
+)
 @json_option
 def command(
     plan: str,
@@ -56,6 +63,8 @@ def command(
     split: Split,
     form: str | None,
     as_digest: bool,
+    documents: bool,
+    find: tuple[str, str] | None,
     as_json: bool,
 ) -> None:
     """Read a plan's tokens from the store or a server.
@@ -69,11 +78,24 @@ def command(
 
     if as_digest and form is not None:
         raise click.UsageError("--digest prints a digest and nothing else: leave --format out")
-    if as_json and not as_digest:
-        raise click.UsageError("--json goes with --digest")
+    if as_json and not (as_digest or documents or find):
+        raise click.UsageError("--json goes with --digest, --documents or --find")
     if rank >= world:
         raise click.UsageError(f"--rank {rank} with --world {world}: ranks count from 0")
     store = open_store()
+    if documents or find:
+        if urls or as_digest or form:
+            raise click.UsageError("--documents and --find read the store and print only that")
+        with open_catalog() as catalog:
+            plan = catalog.plan(plan).digest
+        from pipelines.cli.stream_inspect import print_documents, print_positions
+
+        if find:
+            print_positions(store, plan, find, split=split, as_json=as_json)
+        else:
+            numbers = range(position + rank, position + rank + world * (count or 1), world)
+            print_documents(store, plan, numbers, split=split, as_json=as_json)
+        return
     if not urls or len(plan.removeprefix("sha256:")) < 64:
         with open_catalog() as catalog:
             plan = catalog.plan(plan).digest

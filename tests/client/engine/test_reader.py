@@ -297,3 +297,21 @@ def test_small_requests_need_no_numba(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_reader_in_the_documentation_reads_the_same(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tokens.md").read_text()
+    code = page.split("## A reader")[1].split("```python")[1].split("```")[0]
+    found: dict[str, Any] = {}
+    exec(code, found)
+    store = Store(tmp_path)
+    plan = plan_of(store, corpora(store), packing="best_fit", separators=Separators(True, True))
+    engine = Engine.open(tmp_path, plan)
+    block = engine.read(0, engine.total())
+    source, _, sequence = engine.locate(block.positions)
+    readers = [
+        found["PlainReader"](tmp_path, item.view, pad=engine.plan.pad)
+        for item in engine.plan.sources
+    ]
+    for k, (s, q) in enumerate(zip(source.tolist(), sequence.tolist(), strict=True)):
+        assert readers[s].sequence(q) == block.tokens[k].tolist()
