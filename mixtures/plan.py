@@ -31,7 +31,7 @@ from mixtures.limits import checked_rows
 from mixtures.shares import Demand, Supply
 from mixtures.spec import Group, Licenses, Mixture, Source
 from mixtures.tallies import tally_of
-from mixtures.views import View, build_view
+from mixtures.views import View, ViewRequest, build_views
 
 VERSION = 1
 
@@ -158,7 +158,8 @@ def resolve(
         for dataset in datasets.values()
     }
 
-    def one(source: Source) -> Resolved:
+    requests = []
+    for source in sources:
         dataset = datasets[source.dataset]
         token_set = token_sets[dataset.text_digest]
         if mixture.loss == "assistant" and not token_set.loss_mask:
@@ -166,26 +167,33 @@ def resolve(
                 f"source {source.path}: `loss: assistant`, but the tokens of {dataset.reference} "
                 "carry no loss mask: tokenize a dataset of rendered chats"
             )
-        view = build_view(
-            store,
-            catalog,
-            dataset=dataset,
-            token_set=token_set,
-            where=source.condition,
-            holdout=mixture.holdout,
-            sequence_length=mixture.sequence_length,
-            packing=mixture.packing,
-            separators=mixture,
-            labels=mixture.labels,
-            seed=mixture.seed,
-            path=source.path,
-            workers=1,
+        requests.append(
+            ViewRequest(
+                dataset=dataset,
+                token_set=token_set,
+                where=source.condition,
+                holdout=mixture.holdout,
+                sequence_length=mixture.sequence_length,
+                packing=mixture.packing,
+                separators=mixture,
+                labels=mixture.labels,
+                seed=mixture.seed,
+                path=source.path,
+            )
         )
-        tally = tally_of(store, dataset.manifest, token_set, source.condition, workers=1)
-        return Resolved(source, dataset, token_set, view, tally)
+    views = build_views(store, catalog, requests, workers=workers)
+
+    def tally(request: ViewRequest) -> Tally:
+        return tally_of(
+            store, request.dataset.manifest, request.token_set, request.where, workers=1
+        )
 
     with ThreadPoolExecutor(workers) as pool:
-        return tuple(pool.map(one, sources))
+        tallies = list(pool.map(tally, requests))
+    return tuple(
+        Resolved(source, datasets[source.dataset], request.token_set, view, counted)
+        for source, request, view, counted in zip(sources, requests, views, tallies, strict=True)
+    )
 
 
 def settings_of(mixture: Mixture, token_set: TokenSetManifest) -> dict[str, Any]:
