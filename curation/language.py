@@ -22,7 +22,7 @@ from curation.base.errors import Failed, NotFound
 from curation.steps import Rule, Scored, Statistic
 
 PREFIX_CHARACTERS = 2000
-MARGIN = 0.5
+MARGIN = 0.3
 LID176_SHA256 = "sha256:8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 
 _LABEL = "__label__"

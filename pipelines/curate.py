@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation.base.errors import NotFound
+from curation.base.errors import NotFound, TryAgain
 from curation.base.store import Store, to_json, write_atomic
 from curation.decide import Decision, decide
 from curation.output import Output, Range, ranges
@@ -38,6 +38,7 @@ from curation.shards.writer import Part, commit_version, merged
 
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog
+    from pipelines.executors import Executor
 
 POLL_SECONDS = 0.2
 Progress = Callable[[str, int, int], None]  # (phase, done, total)
@@ -51,6 +52,7 @@ class CurateResult:
     number: int
     manifest: DatasetManifest
     created: bool
+    report: Path  # the run's HTML page, one for all of its datasets
 
     @property
     def version(self) -> str:
@@ -65,6 +67,7 @@ def curate(
     workers: int = 2,
     progress: Progress | None = None,
     catalog: Catalog | None = None,
+    executor: Executor | None = None,
 ) -> list[CurateResult]:
     """Curate `inputs` by `recipe` into `store`; one result a dataset, in the recipe's order.
 
@@ -75,9 +78,41 @@ def curate(
     plan = plan_run(recipe, inputs, store, workers=workers, progress=progress)
     results = _finished(plan, store)
     if results is None:
-        execute(plan, workers=workers, progress=progress)
+        execute(plan, executor or _local(workers), progress=progress)
         results = finish(plan, store)
-    return _registered(results, store, catalog)
+    return _registered(plan, results, store, catalog)
+
+
+def curate_share(
+    plan: RunPlan, index: int, count: int, *, workers: int, progress: Progress | None = None
+) -> int:
+    """Score share `index` of `count` of a run's tasks, for schedulers of any kind; returns them.
+
+    Shares may run anywhere and at any time; `finish_run` does the rest when all are done.
+    """
+    first, stop = (len(plan.tasks) * k // count for k in (index, index + 1))
+    _score(plan, _local(workers), range(first, stop), progress)
+    return stop - first
+
+
+def finish_run(
+    plan: RunPlan, store: Store, *, workers: int, progress: Progress | None = None
+) -> list[CurateResult]:
+    """Decide, write and commit when all shares are done; TryAgain names a task that is not."""
+    for task in range(len(plan.tasks)):
+        if plan.unfinished(task):
+            raise TryAgain(
+                f"task {task} of {len(plan.tasks)} is not done yet; run the share that holds it "
+                "(--task I --tasks N), then --finish again"
+            )
+    execute(plan, _local(workers), progress=progress)
+    return _registered(plan, finish(plan, store), store, None)
+
+
+def _local(workers: int) -> Executor:
+    from pipelines.executors import Local
+
+    return Local(workers)
 
 
 def plan_run(
@@ -109,26 +144,62 @@ def plan_run(
     return make_plan(store, recipe, files)
 
 
-def execute(plan: RunPlan, *, workers: int, progress: Progress | None = None) -> None:
+def execute(plan: RunPlan, executor: Executor, *, progress: Progress | None = None) -> None:
     """Bring all layers and files of a run into the store's work folder."""
-    from pipelines.executors import Local, Write, score_pipeline
+    from pipelines.executors import Job, write_pipeline
 
-    local = Local(workers)
-    todo = [task for task in range(len(plan.tasks)) if plan.unfinished(task)]
-    if todo:
-        with _watched("score", len(plan.tasks), lambda: _scored(plan), progress):
-            local.run(plan, "score", score_pipeline(plan), len(plan.tasks))
+    _score(plan, executor, range(len(plan.tasks)), progress)
     check_bad_records(plan)
     outputs = _outputs(plan)
     waiting = [item for item in outputs if Output(plan, *item).record() is None]
     if waiting:
-        with _watched("write", len(outputs), lambda: _written(plan, outputs), progress):
-            local.run(plan, "write", [Write(plan, waiting)], len(waiting))
+        numbered = [(dataset.index, part) for dataset, part in waiting]
+
+        def written() -> int:
+            return sum(Output(plan, *item).record_path.exists() for item in outputs)
+
+        job = Job(
+            plan,
+            "write",
+            write_pipeline(plan, numbered),
+            len(waiting),
+            lambda: written() == len(outputs),
+        )
+        with _watched("write", len(outputs), written, progress):
+            executor.run(job)
+
+
+def _score(plan: RunPlan, executor: Executor, share: range, progress: Progress | None) -> None:
+    from pipelines.executors import Job, score_pipeline
+
+    def scored() -> int:
+        return sum(not plan.unfinished(task) for task in share)
+
+    if scored() == len(share):
+        return
+    job = Job(
+        plan,
+        "score",
+        score_pipeline(plan),
+        len(plan.tasks),
+        lambda: scored() == len(share),
+        share.start,
+        len(share),
+    )
+    with _watched("score", len(share), scored, progress):
+        executor.run(job)
+
+
+def report_path(plan: RunPlan) -> Path:
+    return plan.folder() / "report.html"
 
 
 def finish(plan: RunPlan, store: Store) -> list[tuple[DatasetManifest, bool]]:
-    """Commit each dataset of a run whose files are all there."""
+    """Commit each dataset of a run whose files are all there, and write the run's report."""
+    from pipelines.report.page import write_report
+
     committed = [_commit(plan, dataset, store) for dataset in plan.datasets]
+    write_report(report_path(plan), plan, [manifest for manifest, _ in committed], store)
     record = [[manifest.name, manifest.digest] for manifest, _ in committed]
     write_atomic(plan.folder() / "result.json", to_json(record))
     return committed
@@ -144,17 +215,22 @@ def _finished(plan: RunPlan, store: Store) -> list[tuple[DatasetManifest, bool]]
 
 
 def _registered(
-    found: Sequence[tuple[DatasetManifest, bool]], store: Store, catalog: Catalog | None
+    plan: RunPlan,
+    found: Sequence[tuple[DatasetManifest, bool]],
+    store: Store,
+    catalog: Catalog | None,
 ) -> list[CurateResult]:
     from mixtures.catalog import Catalog
 
     if catalog is None:
         with Catalog.open(store) as opened:
-            return _registered(found, store, opened)
+            return _registered(plan, found, store, opened)
     results = []
     for manifest, created in found:
         version = catalog.register_dataset(manifest.name, manifest)
-        results.append(CurateResult(manifest.name, version.number, manifest, created))
+        results.append(
+            CurateResult(manifest.name, version.number, manifest, created, report_path(plan))
+        )
     return results
 
 
@@ -165,14 +241,6 @@ def _outputs(plan: RunPlan) -> list[tuple[DatasetPlan, Range]]:
         for dataset in plan.datasets
         for part in ranges(decide(plan, dataset), shard_bytes=size)
     ]
-
-
-def _scored(plan: RunPlan) -> int:
-    return sum(not plan.unfinished(task) for task in range(len(plan.tasks)))
-
-
-def _written(plan: RunPlan, outputs: Sequence[tuple[DatasetPlan, Range]]) -> int:
-    return sum(Output(plan, *item).record_path.exists() for item in outputs)
 
 
 def _silent(phase: str, done: int, total: int) -> None:

@@ -7,22 +7,54 @@ of completion are not believed (`skip_completed=False`): only our commit records
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import shutil
 import signal
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
+from datatrove.executor import local as datatrove_local
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
-from loguru import logger
+from datatrove.utils.logging import logger
 
 from curation import run
+from curation.base.errors import Failed, TryAgain, UsageError
 from curation.batch import Batch
 from curation.output import Output, Range
-from curation.plan import DatasetPlan, RunPlan
+from curation.plan import RunPlan
 
 logger.disable("datatrove")  # it would write to the terminal; records and errors are ours
+
+WATCH_SECONDS = 0.5
+PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
+SLURM_SECONDS = 2.0
+SLURM_PATIENCE = 5  # polls without the job in the queue: a network file system shows files late
+
+
+class Shared:
+    """The plan as all steps of a pipeline share it: never copied, and one line in executor.json."""
+
+    def __init__(self, plan: RunPlan) -> None:
+        self.plan = plan
+        self.parent = os.getpid()
+
+    def __deepcopy__(self, memo: object) -> Shared:
+        return self
+
+    def __str__(self) -> str:
+        return f"run {self.plan.fingerprint}"
+
+    def leave_interrupts_to_the_parent(self) -> None:
+        """Ctrl-C reaches every process of a terminal: the parent ends its workers itself."""
+        if os.getpid() != self.parent:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Base(PipelineStep):
@@ -31,13 +63,13 @@ class Base(PipelineStep):
     type = "awase"
     name = "base"
 
-    def __init__(self, plan: RunPlan) -> None:
+    def __init__(self, shared: Shared) -> None:
         super().__init__()
-        self.plan = plan
+        self.shared = shared
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        leave_interrupts_to_the_parent()
-        yield from run.base(self.plan, rank)
+        self.shared.leave_interrupts_to_the_parent()
+        yield from run.base(self.shared.plan, rank)
 
 
 class Apply(PipelineStep):
@@ -45,15 +77,17 @@ class Apply(PipelineStep):
 
     type = "awase"
 
-    def __init__(self, plan: RunPlan, dataset: DatasetPlan, number: int) -> None:
+    def __init__(self, shared: Shared, dataset: int, number: int) -> None:
         super().__init__()
-        self.plan = plan
+        self.shared = shared
         self.dataset = dataset
         self.number = number
-        self.name = f"{dataset.name} {dataset.recipe.steps[number].name}"
+        recipe = shared.plan.datasets[dataset].recipe
+        self.name = f"{recipe.name} {recipe.steps[number].name}"
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        yield from run.apply(self.plan, self.dataset, self.number, rank, data)
+        plan = self.shared.plan
+        yield from run.apply(plan, plan.datasets[self.dataset], self.number, rank, data)
 
 
 class Keys(PipelineStep):
@@ -62,12 +96,12 @@ class Keys(PipelineStep):
     type = "awase"
     name = "keys"
 
-    def __init__(self, plan: RunPlan) -> None:
+    def __init__(self, shared: Shared) -> None:
         super().__init__()
-        self.plan = plan
+        self.shared = shared
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        yield from run.take_keys(self.plan, rank, data)
+        yield from run.take_keys(self.shared.plan, rank, data)
 
 
 class Write(PipelineStep):
@@ -76,51 +110,211 @@ class Write(PipelineStep):
     type = "awase"
     name = "write"
 
-    def __init__(self, plan: RunPlan, outputs: Sequence[tuple[DatasetPlan, Range]]) -> None:
+    def __init__(self, shared: Shared, outputs: Sequence[tuple[int, Range]]) -> None:
         super().__init__()
-        self.plan = plan
+        self.shared = shared
         self.outputs = outputs
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        leave_interrupts_to_the_parent()
+        self.shared.leave_interrupts_to_the_parent()
+        plan = self.shared.plan
         dataset, part = self.outputs[rank]
-        Output(self.plan, dataset, part).write()
+        Output(plan, plan.datasets[dataset], part).write()
         yield from ()
-
-
-def leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches every process of the terminal; the parent ends the workers."""
-    if multiprocessing.parent_process() is not None or _in_multiprocess_worker():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _in_multiprocess_worker() -> bool:
-    import multiprocess  # datatrove's own fork of multiprocessing
-
-    return multiprocess.parent_process() is not None
 
 
 def score_pipeline(plan: RunPlan) -> list[PipelineStep]:
     """The steps of a scoring task, in order."""
-    steps: list[PipelineStep] = [Base(plan)]
+    shared = Shared(plan)
+    steps: list[PipelineStep] = [Base(shared)]
     for dataset in plan.datasets:
-        steps += [Apply(plan, dataset, number) for number in range(len(dataset.steps))]
-    return [*steps, Keys(plan)]
+        steps += [Apply(shared, dataset.index, n) for n in range(len(dataset.steps))]
+    return [*steps, Keys(shared)]
+
+
+def write_pipeline(plan: RunPlan, outputs: Sequence[tuple[int, Range]]) -> list[PipelineStep]:
+    """Task k writes outputs[k] = (dataset, range)."""
+    return [Write(Shared(plan), list(outputs))]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Tasks 0..tasks-1 of one phase; `first` and `count` choose a share of them.
+
+    `done` says whether all tasks of the share have committed, from our records.
+    """
+
+    plan: RunPlan
+    phase: str
+    pipeline: list[PipelineStep]
+    tasks: int
+    done: Callable[[], bool]
+    first: int = 0
+    count: int | None = None
+
+    @property
+    def logs(self) -> str:
+        return str(self.plan.folder() / "logs" / self.phase)
+
+
+class Executor(Protocol):
+    """Runs all tasks of a job and returns when they are done, or raises."""
+
+    def run(self, job: Job) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Runs a pipeline's tasks in this process (one worker) or in a pool of processes."""
+    """datatrove's local executor: this process (one worker) or a pool of processes."""
 
     workers: int
 
-    def run(self, plan: RunPlan, phase: str, pipeline: list[PipelineStep], tasks: int) -> None:
-        if tasks == 0:
+    def run(self, job: Job) -> None:
+        """TryAgain where a worker was killed from outside, most likely for want of memory."""
+        count = job.tasks if job.count is None else job.count
+        if count == 0:
             return
-        LocalPipelineExecutor(
-            pipeline,
-            tasks=tasks,
-            workers=min(self.workers, tasks),
-            logging_dir=str(plan.folder() / "logs" / phase),
+        executor = LocalPipelineExecutor(
+            job.pipeline,
+            tasks=job.tasks,
+            workers=min(self.workers, count),
+            logging_dir=job.logs,
             skip_completed=False,
+            local_tasks=count,
+            local_rank_offset=job.first,
+        )
+        with _workers_watched():
+            executor.run()
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """datatrove's Ray executor, on the cluster of RAY_ADDRESS or else one of this machine."""
+
+    workers: int
+    mem_per_cpu_gb: float = 2
+
+    def run(self, job: Job) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise UsageError(
+                "--executor ray needs Ray: install awase with its extra `ray`"
+            ) from error
+        from datatrove.executor.ray import RayPipelineExecutor
+
+        if not ray.is_initialized():
+            local = None if os.environ.get("RAY_ADDRESS") else self.workers
+            ray.init(num_cpus=local, include_dashboard=False, log_to_driver=False)
+        RayPipelineExecutor(
+            job.pipeline,
+            tasks=job.tasks,
+            workers=self.workers,
+            logging_dir=job.logs,
+            skip_completed=False,
+            mem_per_cpu_gb=self.mem_per_cpu_gb,
         ).run()
+        if not job.done():
+            raise Failed(f"Ray ended with tasks undone; its messages are in {job.logs}")
+
+
+@dataclass(frozen=True, slots=True)
+class Slurm:
+    """datatrove's Slurm executor: an array job a phase, waited for by our commit records.
+
+    Store and inputs must be reachable under the same paths from every node.
+    """
+
+    workers: int
+    partition: str
+    time: str
+    mem_per_cpu_gb: int = 2
+    qos: str = "normal"
+
+    def run(self, job: Job) -> None:
+        from datatrove.executor.slurm import SlurmPipelineExecutor
+
+        if shutil.which("sbatch") is None:
+            raise UsageError("--executor slurm needs Slurm: there is no sbatch on this machine")
+        executor = SlurmPipelineExecutor(
+            job.pipeline,
+            tasks=job.tasks,
+            time=self.time,
+            partition=self.partition,
+            qos=self.qos,
+            workers=self.workers,
+            mem_per_cpu_gb=self.mem_per_cpu_gb,
+            job_name=f"awase-{job.phase}",
+            venv_path=str(Path(sys.prefix) / "bin" / "activate"),
+            logging_dir=job.logs,
+            skip_completed=False,
+            mail_type="NONE",
+        )
+        executor.run()
+        self._wait(job, str(executor.job_id))
+
+    def _wait(self, job: Job, number: str) -> None:
+        """Until all records are there; Failed where the job has left the queue without them."""
+        pause = threading.Event()
+        gone = 0
+        while not job.done():
+            pause.wait(SLURM_SECONDS)
+            queue = subprocess.run(
+                ["squeue", "--noheader", "--jobs", number],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            gone = 0 if queue.stdout.strip() else gone + 1
+            if gone > SLURM_PATIENCE and not job.done():
+                raise Failed(
+                    f"Slurm job {number} ended with tasks undone; its messages are in {job.logs}"
+                )
+
+
+@contextmanager
+def _workers_watched() -> Iterator[None]:
+    """Notice a killed worker: the pool would wait for its result for ever."""
+    stop = threading.Event()
+    killed: list[int] = []
+
+    def watch() -> None:
+        seen: set[Any] = set()
+        while not stop.wait(WATCH_SECONDS):
+            seen |= set(datatrove_local.multiprocess.active_children())
+            codes = [process.exitcode for process in seen]
+            # SIGTERM is how the pool itself ends its workers
+            killed.extend(-code for code in codes if code and code < 0 and code != -signal.SIGTERM)
+            if killed and not stop.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
+                if not stop.wait(PATIENCE_SECONDS):
+                    _leave(killed[0])
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not killed:
+            raise
+        raise TryAgain(_killed_by(killed[0])) from None
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _killed_by(number: int) -> str:
+    return (
+        f"a worker was ended by signal {number}, most likely for want of memory; what it had "
+        "committed is kept: run the same command again, perhaps with fewer --workers"
+    )
+
+
+def _leave(number: int) -> None:
+    """End this process: the dead worker held a lock of the pool, which cannot close any more."""
+    for process in datatrove_local.multiprocess.active_children():
+        process.kill()
+    sys.stderr.write(f"awase: {_killed_by(number)}\n")
+    sys.stderr.flush()
+    os._exit(TryAgain.exit_code)

@@ -8,6 +8,7 @@ file is one document and one piece.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from typing import Any
 
 from curation.base.digest import PREFIX, digest_of
 from curation.base.errors import Failed, NotFound, UsageError
-from curation.base.store import Store, to_json, write_atomic
+from curation.base.store import Store, disk_errors, make_dirs, to_json, write_atomic
 from curation.readers.streams import (
     CHUNK_BYTES,
     Hashing,
@@ -160,12 +161,24 @@ def _remembered(store: Store, path: Path, options: dict[str, Any]) -> Surveyed:
     stamp = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino, VERSION]
     key = digest_of({"stamp": stamp, **options})
     memo = store.work_dir(key) / "survey.json"
+    if (known := _memo(memo, path)) is not None:
+        return known
+    with disk_errors(memo):
+        make_dirs(memo.parent)
+    with memo.with_suffix(".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of many tasks that start together, one reads the file
+        if (known := _memo(memo, path)) is not None:
+            return known
+        found = _survey(path, **options)
+        write_atomic(memo, to_json(asdict(found)))
+    return found
+
+
+def _memo(memo: Path, path: Path) -> Surveyed | None:
     try:
         return _from_document(json.loads(memo.read_bytes()), path)
     except (OSError, ValueError, KeyError, TypeError):
-        found = _survey(path, **options)  # not there yet, or torn by hand: read the file again
-    write_atomic(memo, to_json(asdict(found)))
-    return found
+        return None  # not there yet, or torn by hand: the file is read again
 
 
 def _from_document(document: dict[str, Any], path: Path) -> Surveyed:

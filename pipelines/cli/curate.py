@@ -20,6 +20,7 @@ from pipelines.cli.common import (
 
 if TYPE_CHECKING:
     from pipelines.curate import CurateResult, Progress
+    from pipelines.executors import Executor
 
 
 @click.command()
@@ -33,17 +34,74 @@ if TYPE_CHECKING:
     help="A file or folder of JSONL, Parquet or text; plain, gz or zst. May be repeated.",
 )
 @workers_option
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray", "slurm"]),
+    default="local",
+    show_default=True,
+    help="Where tasks run. Slurm also needs --partition.",
+)
+@click.option("--partition", help="Slurm: the partition to submit to.")
+@click.option(
+    "--time", "time_limit", default="04:00:00", show_default=True, help="Slurm: a task's."
+)
+@click.option("--task", type=click.IntRange(min=0), help="Score share TASK of --tasks, then stop.")
+@click.option("--tasks", type=click.IntRange(min=1), help="Into how many shares a run is divided.")
+@click.option("--finish", is_flag=True, help="Decide, write and commit when all shares are done.")
 @json_option
-def command(recipe: Path, inputs: tuple[str, ...], workers: int, as_json: bool) -> None:
+def command(
+    recipe: Path,
+    inputs: tuple[str, ...],
+    workers: int,
+    executor: str,
+    partition: str | None,
+    time_limit: str,
+    task: int | None,
+    tasks: int | None,
+    finish: bool,
+    as_json: bool,
+) -> None:
     """Filter and deduplicate text into dataset versions, as RECIPE says.
 
     A killed or interrupted run is finished by the same command; a run that is done returns at once.
     """
-    from pipelines.curate import curate
+    from pipelines.curate import curate, curate_share, finish_run, plan_run
 
+    if (task is None) != (tasks is None) or (task is not None and task >= (tasks or 0)):
+        raise click.UsageError("--task I and --tasks N go together, I from 0 to N-1")
     store = open_store()
     with bars() as progress:
-        results = curate(recipe, list(inputs), store, workers=workers, progress=progress)
+        if task is not None and tasks is not None:
+            plan = plan_run(recipe, list(inputs), store, workers=workers, progress=progress)
+            done = curate_share(plan, task, tasks, workers=workers, progress=progress)
+            say(f"share {task} of {tasks} is done: {done} of {len(plan.tasks)} tasks")
+            return
+        if finish:
+            plan = plan_run(recipe, list(inputs), store, workers=workers, progress=progress)
+            results = finish_run(plan, store, workers=workers, progress=progress)
+        else:
+            results = curate(
+                recipe,
+                list(inputs),
+                store,
+                workers=workers,
+                progress=progress,
+                executor=_executor(executor, workers, partition, time_limit),
+            )
+    _show(results, as_json=as_json)
+
+
+def _executor(name: str, workers: int, partition: str | None, time_limit: str) -> Executor:
+    from pipelines.executors import Local, Ray, Slurm
+
+    if name == "slurm":
+        if partition is None:
+            raise click.UsageError("--executor slurm needs --partition NAME")
+        return Slurm(workers, partition, time_limit)
+    return Ray(workers) if name == "ray" else Local(workers)
+
+
+def _show(results: list[CurateResult], *, as_json: bool) -> None:
     if as_json:
         print_json([_document(result) for result in results])
         return
@@ -55,6 +113,7 @@ def command(recipe: Path, inputs: tuple[str, ...], workers: int, as_json: bool) 
         rows.append([result.version, *sizes, f"{result.manifest.bytes:,}", state])
     numbers = ("in", "kept", "dropped", "bytes")
     print_table(["dataset", *numbers, "version"], rows, right=numbers)
+    say(f"report: {results[0].report}")
     for result in results:
         for reason, count in sorted(result.manifest.reasons.items(), key=lambda r: -r[1]):
             say(f"{result.name}: {count:,} dropped by {reason}")
@@ -72,6 +131,7 @@ def _document(result: CurateResult) -> dict[str, Any]:
         "reasons": dict(manifest.reasons),
         "rows": manifest.rows,
         "bytes": manifest.bytes,
+        "report": str(result.report),
     }
 
 

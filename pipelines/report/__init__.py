@@ -1,0 +1,9 @@
+"""The report of a run: one HTML file that needs nothing else, for people.
+
+    gather    the numbers, from manifests, audits and commit records
+    examples  dropped documents and the part of each that the rule is about
+    charts    histograms as SVG
+    page      all of it as HTML
+
+Open first: `page.write_report`.
+"""

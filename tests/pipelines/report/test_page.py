@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from curation.base.store import Store
+from pipelines.curate import CurateResult, curate
+
+RECIPE = """
+version: 1
+input: {max_bad_records: 5}
+datasets:
+  all:
+    steps:
+      - step: characters
+        rules:
+          too_short: {statistic: characters, min: 30, source: "this test"}
+          many_symbols: {statistic: symbol_fraction, max: 0.3, source: "this test"}
+      - step: lines
+        rules:
+          repeated_lines: {statistic: duplicate_fraction, max: 0.3, source: "this test"}
+    annotate: [characters.many_symbols]
+"""
+SCRIPT = "<script>alert('x')</script>"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, CurateResult, str]:
+    folder = tmp_path_factory.mktemp("report")
+    texts = [
+        f"第{k}話。これは{k * 7919}番目の長い話で、{k * 104729}歩あるいた。" * 2 for k in range(30)
+    ]
+    texts += ["短い。", "!!! ??? !!! ??? " * 5, f"同じ行です{SCRIPT}\n" * 5, texts[3]]
+    lines = [json.dumps({"text": text, "license": "CC0-1.0", "source": "test"}) for text in texts]
+    source = folder / "in.jsonl"
+    source.write_text("\n".join([*lines, "{broken"]) + "\n")
+    store = Store(folder / "store")
+    [result] = curate(RECIPE, [source], store, workers=1)
+    return store, result, result.report.read_text("utf-8")
+
+
+def test_the_sums_equal_a_recount_by_duckdb(done: tuple[Store, CurateResult, str]) -> None:
+    store, result, page = done
+    audit = str(result.manifest.file(store, result.manifest.audit[0]))
+    query = "select coalesce(reason, 'kept'), count(*), sum(bytes) from read_parquet(?) group by 1"
+    counted = {name: (n, size) for name, n, size in duckdb.execute(query, [audit]).fetchall()}
+    assert sum(n for n, _ in counted.values()) == result.manifest.counts["in"] == 34
+    for name, (documents, _) in counted.items():
+        row = re.search(rf"<td>{re.escape(name)}.*?</tr>", page)
+        assert row is not None, name
+        assert f'<td class="n">{documents:,}</td>' in row.group()
+    assert counted["kept"] == (result.manifest.rows, result.manifest.bytes)
+
+
+def test_it_shows_conditions_examples_with_marks_and_bad_records(
+    done: tuple[Store, CurateResult, str],
+) -> None:
+    _, _, page = done
+    assert "characters &lt; 30" in page
+    assert re.search(r"<mark>同じ行です", page)
+    assert "(counted only)" in page
+    assert "in.jsonl:35" in page
+    assert "duplicate of " in page
+
+
+def test_text_is_escaped_and_nothing_is_loaded(done: tuple[Store, CurateResult, str]) -> None:
+    _, _, page = done
+    assert SCRIPT not in page
+    assert html.escape(SCRIPT, quote=False).split("'")[0] in page
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=|url\(|@import", page)
+
+
+def test_a_bar_is_no_wider_than_its_column(done: tuple[Store, CurateResult, str]) -> None:
+    _, _, page = done
+    widths = [float(width) for width in re.findall(r'style="width:([\d.]+)%', page)]
+    assert widths
+    assert all(0 <= width <= 100 for width in widths)
+
+
+def test_the_file_stands_beside_the_runs_records(done: tuple[Store, CurateResult, str]) -> None:
+    store, result, _ = done
+    assert Path(result.report).is_relative_to(store.root / "work")
