@@ -46,15 +46,20 @@ def measure(
     work: float,
     runs: int = RUNS,
     before: Callable[[], object] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Measured:
-    """work / seconds of each of `runs` calls of `run`; `before` runs untimed ahead of each."""
+    """work / seconds of each of `runs` calls of `run`; `before` runs untimed ahead of each.
+
+    With `clock=time.process_time` seconds are those of this process on its core: for code of one
+    thread that neither reads nor waits, where other programs take a share of the machine.
+    """
     values = []
     for _ in range(runs):
         if before is not None:
             before()
-        started = time.perf_counter()
+        started = clock()
         run()
-        values.append(work / (time.perf_counter() - started))
+        values.append(work / (clock() - started))
     return Measured(tuple(values))
 
 
@@ -62,7 +67,8 @@ def measure_pair(
     mine: Callable[[], object], peer: Callable[[], object], *, work: float, runs: int = RUNS
 ) -> tuple[Measured, Measured]:
     """Both sides in turn, so that a busy machine slows both: (mine, peer)."""
-    ours, theirs = [], []
+    ours: list[float] = []
+    theirs: list[float] = []
     for _ in range(runs):
         ours += measure(mine, work=work, runs=1).values
         theirs += measure(peer, work=work, runs=1).values

@@ -28,6 +28,10 @@ PHRASES = (
 _PHRASE_BYTES = np.frombuffer(b"".join(phrase for phrase, _ in PHRASES), np.uint8)
 _PHRASE_ENDS = np.cumsum([len(phrase) for phrase, _ in PHRASES])
 _PHRASE_KINDS = np.array([kind for _, kind in PHRASES])
+# First byte of a phrase in either case -> its second byte; no two phrases differ there.
+_SECOND = np.zeros(256, np.uint8)
+for _phrase, _ in PHRASES:
+    _SECOND[[_phrase[0], _phrase[0] - 32]] = _phrase[1]
 
 # Statistics of a document, columns of `clean_lines`.
 (
@@ -73,14 +77,14 @@ def _phrase_at(b, i, e, start, end):  # type: ignore[no-untyped-def]
 def _phrases(b, s, e):  # type: ignore[no-untyped-def]
     """Which kinds of phrases b[s:e] contains."""
     kinds = 0
-    for i in range(s, e):
-        c = b[i] | 32
-        if not (c == 106 or c == 108 or c == 112 or c == 116 or c == 117 or c == 99):  # jlptuc
+    for i in range(s, e - 1):
+        second = _SECOND[b[i]]
+        if second == 0 or (b[i + 1] | 32) != second:
             continue
         start = 0
         for p in range(len(_PHRASE_ENDS)):
             end = _PHRASE_ENDS[p]
-            if _PHRASE_BYTES[start] == c and _phrase_at(b, i, e, start, end):
+            if _PHRASE_BYTES[start + 1] == second and _phrase_at(b, i, e, start, end):
                 kinds |= _PHRASE_KINDS[p]
             start = end
     return kinds
@@ -115,12 +119,12 @@ def _citation(b, i, e, decimal):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True)
-def _copy_line(b, s, e, out, o, citations, decimal):  # type: ignore[no-untyped-def]
-    """Copy b[s:e] to out[o:], without citation marks if so asked; past the end of the copy."""
+def _copy_line(b, s, e, out, o, decimal):  # type: ignore[no-untyped-def]
+    """Copy b[s:e] to out[o:] without citation marks; past the end of the copy."""
     i = s
     while i < e:
         c = b[i]
-        if c == 91 and citations:
+        if c == 91:
             w = _citation(b, i, e, decimal)
             if w:
                 i += w
@@ -132,25 +136,32 @@ def _copy_line(b, s, e, out, o, citations, decimal):  # type: ignore[no-untyped-
 
 
 @nb.njit(nogil=True)
-def _count_words(b, s, e):  # type: ignore[no-untyped-def]
-    """(words, characters of the longest) of b[s:e] cut at white space."""
+def _survey(b, s, e):  # type: ignore[no-untyped-def]
+    """(words cut at white space, characters of the longest, any [, any {) of b[s:e]."""
     words = 0
     longest = 0
     n = 0
+    marks = False
+    curly = False
     i = s
     while i < e:
         c = b[i]
-        w = space_len(b, i, e) if (c <= 32 or c >= 0xC2) else 0
+        if c > 32 and c < 0xC2:
+            n += (c & 0xC0) != 0x80
+            marks |= c == 91
+            curly |= c == 123
+            i += 1
+            continue
+        w = space_len(b, i, e)
         if w:
+            words += n > 0
+            longest = max(longest, n)
             n = 0
             i += w
             continue
-        if n == 0:
-            words += 1
-        n += (c & 0xC0) != 0x80
-        longest = max(longest, n)
+        n += 1
         i += 1
-    return words, longest
+    return words + (n > 0), max(longest, n), marks, curly
 
 
 @nb.njit(nogil=True)
@@ -165,7 +176,7 @@ def _ended(b, s, e):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True)
-def _judge(out, s, e, words, settings, row):  # type: ignore[no-untyped-def]
+def _judge(out, s, e, words, has_curly, settings, row):  # type: ignore[no-untyped-def]
     """Does the cleaned line out[s:e] stay? Counts in `row` what removes it or its page."""
     _, terminal, min_words, _, looked_for, curly = settings
     if terminal and not _ended(out, s, e):
@@ -182,11 +193,9 @@ def _judge(out, s, e, words, settings, row):  # type: ignore[no-untyped-def]
     if kinds & JAVASCRIPT:
         row[JAVASCRIPT_LINES] += 1
         return False
-    if curly:
-        for i in range(s, e):
-            if out[i] == 123:
-                row[CURLY_LINES] += 1
-                return False
+    if curly and has_curly:
+        row[CURLY_LINES] += 1
+        return False
     if kinds & POLICY:
         row[POLICY_LINES] += 1
         return False
@@ -227,13 +236,17 @@ def clean_lines(b, offsets, decimal, settings, out, out_offsets, line_ptr):  # t
             y = strip_right(b, a, z)
             i = z + w
             row[LINES] += 1
-            words, longest = _count_words(b, a, y)
+            words, longest, marks, has_curly = _survey(b, a, y)
             if max_word >= 0 and longest > max_word:
                 row[LONG_WORD] += 1
                 continue
             start = o + 1 if row[KEPT] else o
-            end = _copy_line(b, a, y, out, start, citations, decimal)
-            if _judge(out, start, end, words, settings, row):
+            if marks and citations:
+                end = _copy_line(b, a, y, out, start, decimal)
+            else:
+                end = start + y - a
+                out[start:end] = b[a:y]
+            if _judge(out, start, end, words, has_curly, settings, row):
                 if start > o:
                     out[o] = 10
                 if n == len(lines):

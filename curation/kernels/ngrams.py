@@ -25,6 +25,7 @@ DUPLICATE = (5, 6, 7, 8, 9, 10)
 
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
+_FIVE = np.uint64((1 << 25) - 1)
 _C1 = np.uint64(0xFF51AFD7ED558CCD)
 _C2 = np.uint64(0xC4CEB9FE1A85EC53)
 
@@ -107,42 +108,41 @@ def _top(ids, starts, table, g, mask, places, repeated, out):  # type: ignore[no
 def _candidates(ids, features, table, g, mask, places, out):  # type: ignore[no-untyped-def]
     """Words where a duplicate n-gram of 5 words or more can begin, into `out`; their number.
 
-    Those whose next 16 bytes occur elsewhere too, or whose 5-gram has under 16 bytes.
+    Those whose next 16 bytes occur elsewhere too, or whose 5-gram has under 16 bytes. From the last
+    word to the first, the next 16 bytes are the word's followed by those of the next word.
     """
     n = len(ids)
-    last = n - 4
-    if last <= 0:
-        return 0
-    for i in range(last):
-        head = _U0
-        second = _U0
-        size = 0
-        j = i
-        while size < 16 and j < n:
-            row = features[ids[j]]
-            a = row[HEAD]
-            b = row[HEAD2]
-            if size == 0:
-                head = a
-                second = b
-            elif size < 8:
-                up = np.uint64(8 * size)
-                down = np.uint64(64 - 8 * size)
-                head |= a << up
-                second |= (a >> down) | (b << up)
-            elif size == 8:
-                second |= a
-            else:
-                second |= a << np.uint64(8 * (size - 8))
-            size += bytes_of(row[PACKED])
-            j += 1
-        if j - i > 5 or size < 16:
-            places[i] = -1  # five words do not fill 16 bytes: always look
+    head = _U0
+    second = _U0
+    lengths = np.uint64(0)  # bytes of the next five words, at most 16 each, five bits a word
+    for i in range(n - 1, -1, -1):
+        row = features[ids[i]]
+        size = bytes_of(row[PACKED])
+        if size < 8:
+            up = np.uint64(8 * size)
+            second = (second << up) | (head >> (np.uint64(64) - up))
+            head = (head << up) | row[HEAD]
+        elif size < 16:
+            second = row[HEAD2] | (head << np.uint64(8 * (size - 8)))
+            head = row[HEAD]
+        else:
+            second = row[HEAD2]
+            head = row[HEAD]
+        lengths = ((lengths << np.uint64(5)) | np.uint64(min(size, 16))) & _FIVE
+        if i > n - 5:
+            continue
+        short = lengths
+        total = np.uint64(0)
+        for _ in range(5):
+            total += short & np.uint64(31)
+            short >>= np.uint64(5)
+        if total < np.uint64(16):  # five words do not fill 16 bytes: always look
+            places[i] = -1
         else:
             h = finish((head * _C1) ^ (second + (head >> np.uint64(31))) * _C2)
             places[i] = np.int64(_count(table, g, mask, h))
     m = 0
-    for i in range(last):
+    for i in range(n - 4):
         if places[i] < 0 or _times(table, places[i]) > 1:
             out[m] = i
             m += 1

@@ -30,10 +30,11 @@ class RuleStep:
     """A step whose rules come from a profile; subclasses name their statistics and compute them.
 
     Subclasses take their options as keyword arguments of `__init__` and repeat in `settings` what
-    changes a score.
+    changes a score or the text.
     """
 
     default_name: ClassVar[str]
+    rewrites: ClassVar[bool] = False  # whether `score` may give another text
     options: ClassVar[dict[str, type]] = {}  # what a profile may give, and its type
     statistics: tuple[Statistic, ...]
 

@@ -36,6 +36,7 @@ class C4(RuleStep):
     """
 
     default_name = "c4"
+    rewrites = True
     options: ClassVar[dict[str, type]] = {
         "terminal_punctuation": bool,
         "citations": bool,

@@ -12,7 +12,7 @@ from collections import namedtuple
 import numba as nb
 import numpy as np
 
-from curation.kernels.hashing import SEED, finish, step
+from curation.kernels.hashing import SEED, finish
 from curation.kernels.utf8 import decode, space_len
 from curation.words.batch import (
     ALL_PUNCTUATION,
@@ -36,6 +36,7 @@ Vocabulary = namedtuple("Vocabulary", "key id features")
 CHUNKS, WORDS, CHUNK_WORDS, DECLINED = range(4)  # counters of `resolve`
 
 _U0 = np.uint64(0)
+_MIX = np.uint64(0x9FB21C651E98DF25)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -52,14 +53,23 @@ def find_chunks(b, offsets, hashes, starts, ends, ptr):  # type: ignore[no-untyp
                 i += w
                 continue
             h = SEED
+            eight = _U0  # bytes are hashed eight at a time
+            shift = _U0
             s = i
             while i < e:
                 c = b[i]
                 if (c <= 32 or c >= 0xC2) and space_len(b, i, e):
                     break
-                h = step(h, c)
+                eight |= np.uint64(c) << shift
+                shift += np.uint64(8)
+                if shift == np.uint64(64):
+                    h = (h ^ eight) * _MIX
+                    h ^= h >> np.uint64(32)
+                    eight = _U0
+                    shift = _U0
                 i += 1
-            hashes[k] = finish(h ^ (np.uint64(i - s) << np.uint64(40)))
+            h = (h ^ eight) * _MIX
+            hashes[k] = finish(h ^ (h >> np.uint64(32)) ^ (np.uint64(i - s) << np.uint64(40)))
             starts[k] = s
             ends[k] = i
             k += 1

@@ -76,6 +76,7 @@ class EnglishWords:
         self._recent: list[tuple[pa.Array, Chunks, WordBatch]] = []
         self._windows: dict[tuple[str, str, str], list[str]] = {}
         self.asked = 0  # how often spaCy was asked
+        self.looked_up = self.missed = 0  # chunks of all texts so far, and those not in the memo
         self._reset()
 
     def reserve(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
@@ -151,6 +152,8 @@ class EnglishWords:
         found = np.empty(n, np.int32)
         missing = np.empty(n, np.int64)
         missing = missing[: m.look_up(hashes, n, self._memo.key, self._memo.id, found, missing)]
+        self.looked_up += n
+        self.missed += len(missing)
         if len(missing):
             self._resolve(data, starts, ends, hashes, missing, found)
         self._check_borders(data, found, ptr, starts, ends)
