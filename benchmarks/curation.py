@@ -2,7 +2,8 @@
 
 One core, in CPU seconds of the process; both sides start from objects in memory (Arrow arrays here,
 Document objects there) and judge the same documents: awase computes all statistics of all
-documents, the peers drop early as they do in use. `python -m benchmarks.curation en-rules` runs the cases that start so.
+documents, the peers drop early as they do in use. `python -m benchmarks.curation en-rules` runs
+the cases that start so.
 """
 
 from __future__ import annotations
