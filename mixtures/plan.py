@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from awase_client.engine.plan import MAX_SOURCES, Plan
@@ -25,7 +26,7 @@ from curation.base.store import Store, put_if_absent
 from mixtures.budget import Row
 from mixtures.catalog import Catalog
 from mixtures.catalog.records import DatasetVersion
-from mixtures.license_tally import Tally
+from mixtures.license_tally import COLUMNS, Amount, Tally
 from mixtures.licenses import Holding, Verdict, judge
 from mixtures.limits import checked_rows
 from mixtures.shares import Demand, Supply
@@ -56,7 +57,7 @@ class Resolved:
 
     def entry(self) -> dict[str, Any]:
         """The source as plan.json lists it."""
-        rights = judge(Licenses(), [Holding(self.path, self.tally, Fraction(1))])
+        licenses, terms = _names_of(*(tuple(getattr(self.tally, name)) for name in COLUMNS))
         return {
             "path": self.path,
             "dataset": self.dataset.name,
@@ -65,9 +66,23 @@ class Resolved:
             "view": self.view.digest,
             "sequences": self.view.sequences,
             "holdout_sequences": self.view.holdout_sequences,
-            "licenses": sorted({part.name for part in rights.licenses}),
-            "terms": sorted({part.name for part in rights.terms}),
+            "licenses": list(licenses),
+            "terms": list(terms),
         }
+
+
+@lru_cache(maxsize=4096)
+def _names_of(*columns: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(licences, terms) that values of the tally's columns mean, each sorted."""
+    some = Amount(1, 1)
+    values = {
+        name: dict.fromkeys(column, some) for name, column in zip(COLUMNS, columns, strict=True)
+    }
+    rights = judge(Licenses(), [Holding("", Tally(some, **values), Fraction(1))])
+    return (
+        tuple(sorted({part.name for part in rights.licenses})),
+        tuple(sorted({part.name for part in rights.terms})),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ timeout) instead of failing half way; synchronous=FULL, because run marks live h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,15 +99,24 @@ def sqlite_url(path: Path) -> str:
 
 def insert_if_absent(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless one with the same key exists; True where it was inserted."""
+    return bool(connection.execute(_insert(connection, table).values(**values)).rowcount)
+
+
+def insert_all_if_absent(
+    connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert each row unless one with the same key exists, in one call of the driver."""
+    connection.execute(_insert(connection, table), rows)
+
+
+def _insert(connection: Connection, table: sa.Table) -> Any:
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
-        statement: Any = insert_postgresql(table).values(**values).on_conflict_do_nothing()
-    else:
-        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+        return insert_postgresql(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-        statement = insert_sqlite(table).values(**values).on_conflict_do_nothing()
-    return bool(connection.execute(statement).rowcount)
+    return insert_sqlite(table).on_conflict_do_nothing()
 
 
 def dump(document: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from curation.base.errors import AwaseError
 from curation.base.store import Store, read_json
 from curation.shards import manifest as manifests
 from mixtures.catalog import models, refs
-from mixtures.catalog.database import dump, insert_if_absent
+from mixtures.catalog.database import dump, insert_all_if_absent, insert_if_absent
 from mixtures.catalog.records import KINDS, Kind
 
 _INDEX = ("plan_sources", "plans", "views", "token_sets", "notes", "alias_moves", "versions")
@@ -125,14 +125,17 @@ def insert_plan(
         "created": entry.get("created", ""),
     }
     insert_if_absent(connection, models.plans, values)
-    for source in document.get("sources", ()):
-        row = {
+    uses = [
+        {
             "plan": digest,
             "path": source["path"],
             "dataset": source["dataset"],
             "digest": source["version"],
         }
-        insert_if_absent(connection, models.plan_sources, row)
+        for source in document.get("sources", ())
+    ]
+    if uses:
+        insert_all_if_absent(connection, models.plan_sources, uses)
 
 
 def _versions(
