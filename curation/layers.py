@@ -100,6 +100,7 @@ class _Opened:
             reader = pa.ipc.open_file(self.source)
             if self.columns is not None:
                 fields = [reader.schema.get_field_index(name) for name in self.columns]
+                assert -1 not in fields, f"{self.path} lacks one of {self.columns}"
                 options = pa.ipc.IpcReadOptions(included_fields=fields)
                 reader = pa.ipc.open_file(self.source, options=options)
         except (OSError, pa.ArrowException) as error:

@@ -31,6 +31,7 @@ from curation.plan import (
     schema_of,
     score_types,
 )
+from curation.run import band_column
 from curation.shards.rows import BLOCK_ROWS, Blocks
 from curation.shards.writer import Part, PartWriter
 
@@ -81,9 +82,20 @@ def audit_schema(plan: RunPlan, dataset: DatasetPlan) -> pa.Schema:
         *((f"failed_{word}", pa.uint64()) for word in range(words)),
         ("duplicate_of", pa.string()),
         *score_types(plan.recipe, dataset.recipe).items(),
+        *((f"dedup.{name}", dtype) for name, dtype in key_types(dataset).items()),
     ]
     names = json.dumps([[r.name, r.annotate] for r in reasons])
     return pa.schema(types, metadata={"awase.reasons": names})
+
+
+def key_types(dataset: DatasetPlan) -> dict[str, pa.DataType]:
+    """The columns of the keys layer that an audit keeps, so that duplicates can be found anew."""
+    types = {"high": pa.uint64(), "low": pa.uint64()}
+    minhash = dataset.recipe.dedup.minhash
+    if minhash is not None:
+        types["found"] = pa.bool_()
+        types |= {band_column(band): pa.uint64() for band in range(minhash.bands)}
+    return types
 
 
 def dropped_schema(plan: RunPlan, dataset: DatasetPlan) -> pa.Schema:
@@ -192,7 +204,9 @@ def documents(
         row = int(decision.starts[task])
         if row >= part.stop or int(decision.starts[task + 1]) <= part.start:
             continue
-        layers = [plan.layer(f, task).batches() for f in (dataset.base, *dataset.steps)]
+        names = [(f, None) for f in (dataset.base, *dataset.steps)]
+        keys = (dataset.keys, list(key_types(dataset)))
+        layers = [plan.layer(f, task).batches(columns) for f, columns in (*names, keys)]
         for batches in zip(*layers, strict=True):
             size = len(batches[0])
             low, high = max(part.start - row, 0), min(part.stop - row, size)
@@ -200,6 +214,8 @@ def documents(
                 columns = _joined([b.slice(low, high - low) for b in batches])
                 renamed = decision.renamed[row + low : row + high]
                 columns["id"] = final_ids(plan, columns["id"], renamed, columns)
+                for name in key_types(dataset):
+                    columns[f"dedup.{name}"] = columns.pop(name)
                 yield row + low, {n: v for n, v in columns.items() if n not in INTERNAL}
             row += size
 

@@ -27,9 +27,10 @@ from curation.batch import FIELDS, LANGUAGE, METADATA
 from curation.layers import Layer
 from curation.readers.survey import Piece, Surveyed, pieces, tasks
 from curation.recipe import DatasetRecipe, Recipe
+from curation.shards.manifest import Input
 from curation.steps import Rule, Step, column, fingerprint_of, rules_document
 
-CODE = 1  # raise when the rows of a layer change for the same settings
+CODE = 2  # raise when the rows of a layer change for the same settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class RunPlan:
     files: tuple[Surveyed, ...]
     tasks: tuple[tuple[Piece, ...], ...]
     datasets: tuple[DatasetPlan, ...]
+    parents: tuple[str, ...] = ()  # versions that were rescored
+    inputs: tuple[Input, ...] = ()  # what those were made from; else the files
 
     @property
     def fingerprint(self) -> str:
@@ -87,7 +90,7 @@ def make_plan(store: Store, recipe: Recipe, files: Sequence[Surveyed]) -> RunPla
     cut = tasks(pieces(files), task_bytes=recipe.input.task_bytes)
     base = digest_of(_base_document(recipe, files))
     datasets = tuple(
-        _dataset_plan(base, index, dataset, recipe) for index, dataset in enumerate(recipe.datasets)
+        plan_dataset(base, index, dataset, recipe) for index, dataset in enumerate(recipe.datasets)
     )
     for dataset in datasets:
         if dataset.recipe.keep is not None:
@@ -112,13 +115,13 @@ def _base_document(recipe: Recipe, files: Sequence[Surveyed]) -> dict[str, Any]:
             for f in files
         ],
         "input": {k: v for k, v in document["input"].items() if k != "max_bad_records"},
-        "normalise": document["normalise"],
-        "language": document["language"],
+        "common": [fingerprint_of(step) for step in common(recipe)],
         "routes": routes,
     }
 
 
-def _dataset_plan(base: str, index: int, dataset: DatasetRecipe, recipe: Recipe) -> DatasetPlan:
+def plan_dataset(base: str, index: int, dataset: DatasetRecipe, recipe: Recipe) -> DatasetPlan:
+    """The fingerprints of a dataset's layers over documents that `base` identifies."""
     own = digest_of({"base": base, "dataset": index})
     text = own
     layers: list[str] = []

@@ -106,8 +106,8 @@ class Recipe:
                 "max_record_bytes": read.max_record_bytes,
                 "task_bytes": self.input.task_bytes,
             },
-            "normalise": None if self.normalise is None else fingerprint_of(self.normalise),
-            "language": fingerprint_of(self.language),
+            "normalise": None if self.normalise is None else _step_document(self.normalise),
+            "language": _step_document(self.language),
             "datasets": [_dataset_document(dataset) for dataset in self.datasets],
             "output": {
                 "shard_bytes": self.output.shard_bytes,
@@ -120,13 +120,17 @@ class Recipe:
         return digest_of(self.document())
 
 
+def _step_document(step: Step) -> dict[str, Any]:
+    return fingerprint_of(step) | {"rules": rules_document(step)}
+
+
 def _dataset_document(dataset: DatasetRecipe) -> dict[str, Any]:
     minhash = dataset.dedup.minhash
     return {
         "name": dataset.name,
         "languages": None if dataset.languages is None else list(dataset.languages),
         "min_score": repr(dataset.min_score),
-        "steps": [fingerprint_of(step) | {"rules": rules_document(step)} for step in dataset.steps],
+        "steps": [_step_document(step) for step in dataset.steps],
         "keep": None if dataset.keep is None else dataset.keep.canonical(),
         "dedup": {
             "exact": dataset.dedup.exact,

@@ -83,6 +83,15 @@ def curate(
     return _registered(plan, results, store, catalog)
 
 
+def complete(plan: RunPlan, store: Store, *, workers: int) -> list[CurateResult]:
+    """Decide, write and commit a plan whose layers are all there already."""
+    results = _finished(plan, store)
+    if results is None:
+        execute(plan, _local(workers))
+        results = finish(plan, store)
+    return _registered(plan, results, store, None)
+
+
 def curate_share(
     plan: RunPlan, index: int, count: int, *, workers: int, progress: Progress | None = None
 ) -> int:
@@ -298,7 +307,8 @@ def _commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetM
         dropped=_data_files([item["dropped"] for item in found], "dropped", files),
         recipe=plan.recipe.document() | {"text": plan.recipe.text},
         recipe_fingerprint=plan.recipe.fingerprint,
-        inputs=tuple(Input(file.path, file.sha256, file.bytes) for file in plan.files),
+        inputs=plan.inputs or tuple(Input(f.path, f.sha256, f.bytes) for f in plan.files),
+        parents=plan.parents,
         code_version=installed_version("awase"),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         licenses=_licenses(shards),

@@ -11,6 +11,7 @@ import click
 
 from pipelines.cli.common import (
     json_option,
+    open_catalog,
     open_store,
     print_json,
     print_table,
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--input",
     "inputs",
     multiple=True,
-    required=True,
     metavar="PATH",
     help="A file or folder of JSONL, Parquet or text; plain, gz or zst. May be repeated.",
 )
@@ -48,9 +48,22 @@ if TYPE_CHECKING:
 @click.option("--task", type=click.IntRange(min=0), help="Score share TASK of --tasks, then stop.")
 @click.option("--tasks", type=click.IntRange(min=1), help="Into how many shares a run is divided.")
 @click.option("--finish", is_flag=True, help="Decide, write and commit when all shares are done.")
+@click.option(
+    "--rescore",
+    metavar="DATASET[@VERSION]",
+    help="What RECIPE's thresholds would do to a version, from its audit alone; no --input.",
+)
+@click.option("--write", is_flag=True, help="With --rescore: write and register that version.")
+@click.option(
+    "--explain",
+    type=(str, str),
+    metavar="DATASET[@VERSION] ID",
+    help="Why a document was kept or dropped; no RECIPE, no --input.",
+)
+@click.option("--dry-run", is_flag=True, help="Estimate time and size from a sample of the input.")
 @json_option
 def command(
-    recipe: Path,
+    recipe: Path | None,
     inputs: tuple[str, ...],
     workers: int,
     executor: str,
@@ -59,6 +72,10 @@ def command(
     task: int | None,
     tasks: int | None,
     finish: bool,
+    rescore: str | None,
+    write: bool,
+    explain: tuple[str, str] | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Filter and deduplicate text into dataset versions, as RECIPE says.
@@ -67,6 +84,19 @@ def command(
     """
     from pipelines.curate import curate, curate_share, finish_run, plan_run
 
+    if explain is not None:
+        _explain(*explain, as_json=as_json)
+        return
+    if recipe is None:
+        raise click.UsageError("name a RECIPE")
+    if rescore is not None:
+        _rescore(recipe, rescore, write=write, workers=workers, as_json=as_json)
+        return
+    if not inputs:
+        raise click.UsageError("name files or folders with --input PATH")
+    if dry_run:
+        _dry_run(recipe, inputs, workers=workers, as_json=as_json)
+        return
     if (task is None) != (tasks is None) or (task is not None and task >= (tasks or 0)):
         raise click.UsageError("--task I and --tasks N go together, I from 0 to N-1")
     store = open_store()
@@ -99,6 +129,61 @@ def _executor(name: str, workers: int, partition: str | None, time_limit: str) -
             raise click.UsageError("--executor slurm needs --partition NAME")
         return Slurm(workers, partition, time_limit)
     return Ray(workers) if name == "ray" else Local(workers)
+
+
+def _explain(reference: str, name: str, *, as_json: bool) -> None:
+    from curation.explain import explain
+
+    store = open_store()
+    with open_catalog() as catalog:
+        manifest = catalog.dataset(reference).manifest
+    found = explain(store, manifest, name)
+    if as_json:
+        print_json(found.document())
+        return
+    state = "kept" if found.kept else f"dropped, first reason {found.reason}"
+    click.echo(f"{found.id}: {state}")
+    if found.duplicate_of:
+        click.echo(f"it duplicates {found.duplicate_of}")
+    for verdict in found.verdicts:
+        counted = " (counted only)" if verdict.annotate else ""
+        click.echo(f"  {verdict.reason}{counted}: {verdict.condition}; found {verdict.value}")
+        click.echo(f"    threshold from: {verdict.source}")
+    print_table(["score", "value"], [[n, v] for n, v in found.scores.items()], right=["value"])
+
+
+def _rescore(recipe: Path, reference: str, *, write: bool, workers: int, as_json: bool) -> None:
+    from curation.recipe import read_recipe
+    from pipelines.rescore import rescore, rescore_write
+
+    store = open_store()
+    with open_catalog() as catalog:
+        manifest = catalog.dataset(reference).manifest
+    if write:
+        _show(
+            [rescore_write(store, manifest, read_recipe(recipe), workers=workers)], as_json=as_json
+        )
+        return
+    found = rescore(store, manifest, read_recipe(recipe))
+    if as_json:
+        rows = [{"reason": name, "before": old, "after": new} for name, old, new in found.rows]
+        kept = {"before": found.kept_before, "after": found.kept}
+        print_json({"documents": found.documents, "kept": kept, "reasons": rows})
+        return
+    rows_: list[list[object]] = [[n, f"{old:,}", f"{new:,}"] for n, old, new in found.rows]
+    rows_.append(["kept", f"{found.kept_before:,}", f"{found.kept:,}"])
+    print_table(["first reason", "before", "now"], rows_, right=["before", "now"])
+
+
+def _dry_run(recipe: Path, inputs: tuple[str, ...], *, workers: int, as_json: bool) -> None:
+    from pipelines.estimate import estimate
+
+    found = estimate(recipe, list(inputs), open_store(), workers=workers)
+    if as_json:
+        print_json(found.document())
+        return
+    for line in found.lines():
+        click.echo(line)
 
 
 def _show(results: list[CurateResult], *, as_json: bool) -> None:

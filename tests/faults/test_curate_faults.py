@@ -99,7 +99,7 @@ def test_an_io_error_at_fsync_commits_nothing(at: int, tmp_path: Path, run: Run)
 def test_a_full_disk_is_said_so_and_resumed(tmp_path: Path, run: Run, wanted: list[str]) -> None:
     store = tmp_path / "small"
     store.mkdir()
-    size = 1200
+    size = 500
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", store], check=True)
     try:
         seen = 0
@@ -112,7 +112,7 @@ def test_a_full_disk_is_said_so_and_resumed(tmp_path: Path, run: Run, wanted: li
             assert "the disk is full" in err
             assert "Traceback" not in err
             seen += 1
-            size += 600
+            size += 300
             subprocess.run(["mount", "-o", f"remount,size={size}k", store], check=True)
         assert seen >= 2
         assert curation.digests(out) == wanted

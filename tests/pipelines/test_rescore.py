@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from curation.base.errors import NotFound, UsageError
+from curation.base.store import Store
+from curation.explain import explain
+from curation.recipe import parse_recipe
+from pipelines.cli.curate import command
+from pipelines.curate import CurateResult, curate
+from pipelines.estimate import estimate
+from pipelines.rescore import rescore, rescore_write
+
+RECIPE = """
+version: 1
+datasets:
+  web:
+    steps:
+      - step: characters
+        rules:
+          too_short: {statistic: characters, min: 60, source: "this test, page 7"}
+      - step: lines
+        rules:
+          repeated_lines: {statistic: duplicate_fraction, max: 0.3, source: "this test"}
+  rest:
+    languages: [xx]
+"""
+LOWER = RECIPE.replace("min: 60", "min: 10")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rescore") / "in.jsonl"
+    records: list[dict[str, object]] = [
+        {"id": f"d{k}", "text": f"{k}番目の話。" + f"数は{k * 7919}と{k * 104729}。" * (k % 5 + 1)}
+        for k in range(60)
+    ]
+    short = "短いけれど二十字はある文がここにあります。"
+    records += [{"id": "s1", "text": short, "n": 1}, {"id": "s2", "text": short, "n": 2}]
+    records.append(
+        {"id": "r", "text": "同じ行がここに何度もつづきます。\n" * 9, "license": "CC0-1.0"}
+    )
+    path.write_text("\n".join(json.dumps(record) for record in records))
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, CurateResult]:
+    store = Store(tmp_path_factory.mktemp("store"))
+    return store, curate(RECIPE, [source], store, workers=1)[0]
+
+
+def test_the_funnel_under_new_thresholds_needs_the_audit_alone(
+    done: tuple[Store, CurateResult],
+) -> None:
+    store, result = done
+    found = rescore(store, result.manifest, parse_recipe(LOWER))
+    rows = {name: (before, after) for name, before, after in found.rows}
+    assert rows["characters.too_short"][0] > rows["characters.too_short"][1] == 0
+    assert rows["exact_duplicate"] == (0, 1)  # of the two short ones that now stay
+    assert found.kept > found.kept_before
+    same = rescore(store, result.manifest, parse_recipe(RECIPE))
+    assert all(before == after for _, before, after in same.rows)
+
+
+def test_the_rescored_version_is_the_one_that_curating_anew_gives(
+    done: tuple[Store, CurateResult], source: Path, tmp_path: Path
+) -> None:
+    store, result = done
+    written = rescore_write(store, result.manifest, parse_recipe(LOWER), workers=1)
+    anew = curate(LOWER, [source], Store(tmp_path / "other"), workers=1)[0]
+    assert written.manifest.digest == anew.manifest.digest != result.manifest.digest
+    assert written.manifest.parents == (result.manifest.reference,)
+    assert written.manifest.counts == anew.manifest.counts
+    assert written.manifest.inputs == result.manifest.inputs
+
+
+def test_scores_taken_otherwise_are_refused(done: tuple[Store, CurateResult]) -> None:
+    store, result = done
+    other = LOWER.replace("- step: lines", "- step: lines\n        options: {short: 3}")
+    with pytest.raises(UsageError, match="step lines with other settings"):
+        rescore(store, result.manifest, parse_recipe(other))
+    more = LOWER.replace("  web:\n", "  web:\n    dedup: {minhash: {preset: 20x10}}\n")
+    with pytest.raises(UsageError, match="signatures by"):
+        rescore(store, result.manifest, parse_recipe(more))
+    with pytest.raises(UsageError, match="no dataset 'web'"):
+        rescore(store, result.manifest, parse_recipe(LOWER.replace("  web:", "  wob:")))
+
+
+def test_an_explanation_names_value_threshold_and_source(
+    done: tuple[Store, CurateResult],
+) -> None:
+    store, result = done
+    short = explain(store, result.manifest, "s1")
+    assert (short.kept, short.reason) == (False, "characters.too_short")
+    assert short.verdicts[0].condition == "characters.characters < 60"
+    assert short.verdicts[0].value == 21
+    assert short.verdicts[0].source == "this test, page 7"
+    assert short.scores["lines.duplicate_fraction"] == 0
+    assert explain(store, result.manifest, "d4").kept
+    with pytest.raises(NotFound, match="no document of that run has the id 'nobody'"):
+        explain(store, result.manifest, "nobody")
+
+
+def test_the_command_explains_and_rescores(
+    done: tuple[Store, CurateResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = done
+    monkeypatch.setenv("AWASE_STORE", str(store.root))
+    shown = CliRunner().invoke(command, ["--explain", "web@1", "s1"])
+    assert shown.exit_code == 0
+    assert "threshold from: this test, page 7" in shown.stdout
+    recipe = tmp_path / "lower.yaml"
+    recipe.write_text(LOWER)
+    shown = CliRunner().invoke(command, [str(recipe), "--rescore", "web@1", "--json"])
+    assert json.loads(shown.stdout)["kept"]["after"] > json.loads(shown.stdout)["kept"]["before"]
+
+
+def test_an_estimate_is_near_the_run(source: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    found = estimate(RECIPE, [source], store, workers=2)
+    assert found.sampled_documents == 63
+    assert found.core_hours > 0
+    assert not (tmp_path / "datasets").exists()
