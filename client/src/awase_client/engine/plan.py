@@ -140,13 +140,14 @@ class Plan:
             document = json.loads(
                 bytes(data), parse_float=read.no_float, parse_constant=read.no_float
             )
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CorruptStore(f"plan {digest}: not JSON ({error})") from error
         read.fields(document, "plan", _KEYS)
-        if document["version"] != VERSION or document["kind"] != "plan":
+        if (type(document["version"]), document["version"]) != (int, VERSION):
             read.fail(
                 "version", document["version"], f"this client reads plans of version {VERSION}"
             )
+        read.choice(document, "kind", ("plan",))
         sources = read.sources(document["sources"])
         trees = read.trees(document["trees"], len(sources))
         stages = read.stages(document["stages"], sources, trees)
