@@ -45,6 +45,11 @@ lock: $(UV)  ## resolve requirements.lock anew
 	    --python-version 3.11 --extra hf --group dev --no-emit-package awase-client \
 	    pyproject.toml --output-file requirements.lock
 
+test-executors: setup  ## the same digests on Ray and Slurm, which this installs and starts (root)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet ray==2.60.0
+	command -v slurmctld >/dev/null || apt-get install -y -qq slurm-wlm munge
+	$(BIN)/python -m pytest -m executors
+
 faults: setup  ## kill loops and fault injection
 	$(BIN)/python -m pytest -m faults
 

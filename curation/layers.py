@@ -16,6 +16,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,8 @@ class LayerWriter:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self.file is not None:
-            self.file.close()
+            with suppress(OSError):  # the attempt failed already; a full disk fails its buffer too
+                self.file.close()
         if kind is not None:
             self.path.unlink(missing_ok=True)
         self.lock.close()

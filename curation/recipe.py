@@ -40,9 +40,9 @@ _INPUT = (
     *("max_expansion", "task_bytes"),
 )
 _DATASET = ("languages", "min_score", "profile", "steps", "annotate", "keep", "dedup")
-_FORMATS = ("auto", "jsonl", "parquet", "text", "html")
-_RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
-_TYPES = ("string", "int64", "double", "bool")
+FORMATS = ("auto", "jsonl", "parquet", "text", "html")
+RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
+TYPES = ("string", "int64", "double", "bool")
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
@@ -167,13 +167,13 @@ def _recipe(document: yaml.Document, text: str, folder: Path) -> Recipe:
 def _input(fields: Fields | None) -> InputOptions:
     if fields is None:
         return InputOptions()
-    format = fields.choice("format", _FORMATS, "auto")
+    format = fields.choice("format", FORMATS, "auto")
     default = ReadOptions()
     read = ReadOptions(
         text_field=fields.text("text") or default.text_field,
-        fields=_texts(fields, "fields", known=_RENAMED),
+        fields=_texts(fields, "fields", known=RENAMED),
         typed=_columns(fields),
-        constants=_texts(fields, "constants", known=_RENAMED[1:]),
+        constants=_texts(fields, "constants", known=RENAMED[1:]),
         max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=10**9) or 0,
         max_record_bytes=_size(fields, "max_record_bytes", default.max_record_bytes),
     )
@@ -198,9 +198,9 @@ def _columns(fields: Fields) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for name in inner.entries if inner is not None else ():
         assert inner is not None
-        if not PART.fullmatch(name) or name in ("text", "metadata", "language", *_RENAMED):
+        if not PART.fullmatch(name) or name in ("text", "metadata", "language", *RENAMED):
             inner.report_key(name, "this name cannot become a column: use a-z, 0-9, '_', not ours")
-        found.append((name, inner.choice(name, _TYPES, "string")))
+        found.append((name, inner.choice(name, TYPES, "string")))
     return tuple(found)
 
 

@@ -1,8 +1,8 @@
-"""From files to batches: JSONL, Parquet and text; plain, gz or zst; local files.
+"""From files to batches: JSONL, Parquet, text and HTML; plain, gz or zst; local files.
 
     survey    one pass over each input: digest, size, and cut points for tasks
     streams   decompression with bounds
-    jsonl, parquet, text     one format each: pieces of a file -> batches
+    jsonl, parquet, text, html     one format each: pieces of a file -> batches
 
 Open first: `survey`, which fixes what a task is.
 """
@@ -12,11 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from curation.batch import Batch
-from curation.readers import jsonl, parquet, text
+from curation.readers import html, jsonl, parquet, text
 from curation.readers.records import BadRecords, ReadOptions
 from curation.readers.survey import Piece, Surveyed
 
 Reader = Callable[[Surveyed, Piece, ReadOptions, BadRecords], Iterator[Batch]]
-READERS: dict[str, Reader] = {"jsonl": jsonl.read, "parquet": parquet.read, "text": text.read}
+READERS: dict[str, Reader] = {
+    "jsonl": jsonl.read,
+    "parquet": parquet.read,
+    "text": text.read,
+    "html": html.read,
+}
 
 __all__ = ["READERS", "BadRecords", "Piece", "ReadOptions", "Reader", "Surveyed"]

@@ -9,6 +9,7 @@ would accept anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,11 @@ from curation.readers.records import BadRecords, ReadOptions, whole
 from curation.readers.streams import chunks, decompressed, open_bytes
 from curation.readers.survey import Piece, Surveyed
 
-_CP932 = str.maketrans({"\uff5e": "\u301c", "\uff0d": "\u2212"})
+CP932_WIDTHS = str.maketrans({"\uff5e": "\u301c", "\uff0d": "\u2212"})
+
+
+# Python's cp932 takes single bytes that stand for nothing: 0x80 and 0xA0, 0xFD to 0xFF.
+_NO_TEXT = re.compile("[\x00\x80\uf8f0-\uf8f3]")
 
 
 def decode(data: bytes) -> tuple[str, str] | None:
@@ -31,9 +36,11 @@ def decode(data: bytes) -> tuple[str, str] | None:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if encoding != "utf-8" and _NO_TEXT.search(text):
+            continue
         if encoding == "cp932":
             better = _as_euc(data, text)
-            return (better, "euc_jp") if better else (text.translate(_CP932), "cp932")
+            return (better, "euc_jp") if better else (text.translate(CP932_WIDTHS), "cp932")
         return text.removeprefix("\ufeff"), encoding
     return None
 

@@ -13,6 +13,7 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,8 @@ class PartWriter:
     def abandon(self) -> None:
         """Close and remove an unfinished file."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk fails the last buffer too
+                self._file.close()
         self.path.unlink(missing_ok=True)
 
 

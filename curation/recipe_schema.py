@@ -1,0 +1,111 @@
+"""The JSON Schema of recipes, for editors; `schemas/recipe.schema.json` is its output.
+
+It is a little wider than `curation.recipe`, which also knows profiles, steps and conditions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from curation.base.names import NAME
+from curation.dedup.minhash import PRESETS
+from curation.normalise import SWITCHES
+from curation.profiles import profile_names
+from curation.recipe import FORMATS, RENAMED, TYPES, VERSION
+from curation.steps import PART
+
+_TEXT = {"type": "string"}
+_FLAG = {"type": "boolean"}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Draft 2020-12; unknown keys are refused everywhere, as the reader does."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "awase recipe",
+        "description": "Which documents are read and what becomes of them",
+        **_object(
+            {
+                "version": {"const": VERSION},
+                "name": _TEXT,
+                "description": _TEXT,
+                "input": _input(),
+                "normalise": {"oneOf": [_FLAG, _object(dict.fromkeys(SWITCHES, _FLAG))]},
+                "language": _object(
+                    {
+                        "model": _TEXT | {"description": "a fastText model; default lid.176.ftz"},
+                        "prefix": {"type": ["integer", "null"], "minimum": 1},
+                        "margin": _SHARE,
+                    }
+                ),
+                "datasets": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+                    "additionalProperties": _dataset(),
+                },
+                "output": _object({"shard_bytes": _size(), "row_group_bytes": _size()}),
+            },
+            required=["version", "datasets"],
+        ),
+    }
+
+
+def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    return found | ({"required": required} if required else {})
+
+
+def _size() -> dict[str, Any]:
+    pattern = r"^[0-9]+(\.[0-9]+)? ?([KMG]i?B)?$"
+    return {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": pattern}]}
+
+
+def _input() -> dict[str, Any]:
+    return _object(
+        {
+            "format": {"enum": list(FORMATS)},
+            "text": _TEXT | {"description": "the record's field that holds the text"},
+            "fields": _object(dict.fromkeys(RENAMED, _TEXT)),
+            "columns": {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{PART.pattern}$"},
+                "additionalProperties": {"enum": list(TYPES)},
+            },
+            "constants": _object({name: _TEXT for name in RENAMED if name != "id"}),
+            "max_bad_records": {"type": "integer", "minimum": 0},
+            "max_record_bytes": _size(),
+            "max_expansion": {"type": "integer", "minimum": 1},
+            "task_bytes": _size(),
+        }
+    )
+
+
+def _dataset() -> dict[str, Any]:
+    minhash = _object(
+        {
+            "preset": {"enum": list(PRESETS)},
+            "bands": {"type": "integer", "minimum": 1, "maximum": 450},
+            "rows": {"type": "integer", "minimum": 1, "maximum": 64},
+            "unit": {"enum": ["characters", "words"]},
+            "ngram": {"type": "integer", "minimum": 1, "maximum": 64},
+        }
+    )
+    dedup = _object({"exact": _FLAG, "minhash": {"oneOf": [_FLAG, minhash]}})
+    shipped = ", ".join(profile_names())
+    return _object(
+        {
+            "languages": {"type": "array", "items": _TEXT, "minItems": 1},
+            "min_score": _SHARE,
+            "profile": _TEXT | {"description": f"one of {shipped}, or a file ending in .yaml"},
+            "steps": {"type": "array", "items": {"type": "object", "required": ["step"]}},
+            "annotate": {"type": "array", "items": _TEXT},
+            "keep": _TEXT | {"description": "a condition over scores and fields"},
+            "dedup": {"oneOf": [_FLAG, dedup]},
+        }
+    )
