@@ -42,14 +42,16 @@ class Page:
             raise Problem(400, "usage", "cursor is not one that this listing gave: leave it out")
         return values
 
+    def following(self, last: Sequence[Any]) -> str:
+        """The address of the page after the item with key `last`."""
+        raw = json.dumps(list(last), ensure_ascii=False).encode()
+        cursor = base64.urlsafe_b64encode(raw).decode()
+        url = self.request.url.include_query_params(cursor=cursor, limit=self.limit)
+        return f"{url.path}?{url.query}"
+
     def respond(self, items: Sequence[Any], last: Sequence[Any] | None) -> Response:
         """One page; `last` is the key of its last item, None where nothing follows."""
-        following = None
-        if last is not None:
-            raw = json.dumps(list(last), ensure_ascii=False).encode()
-            cursor = base64.urlsafe_b64encode(raw).decode()
-            url = self.request.url.include_query_params(cursor=cursor, limit=self.limit)
-            following = f"{url.path}?{url.query}"
+        following = None if last is None else self.following(last)
         response = json_response(self.request, {"items": list(items), "next": following})
         if following is not None:
             response.headers["Link"] = f'<{following}>; rel="next"'

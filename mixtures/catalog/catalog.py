@@ -219,11 +219,20 @@ class Catalog(Pointers):
         return _plan(found[0])
 
     def plans(
-        self, *, after: tuple[str, str] | None = None, limit: int | None = None
+        self,
+        *,
+        mixture: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int | None = None,
     ) -> list[PlanRecord]:
-        """Plans, newest first; `after` is the (created, digest) of the last one seen."""
+        """Plans, newest first, of `mixture` ("name@3") alone if given.
+
+        after: (created, digest) of the last one seen.
+        """
         table = models.plans.c
         query = select(models.plans).order_by(table.created.desc(), table.digest).limit(limit)
+        if mixture is not None:
+            query = query.where(table.mixture == mixture)
         if after is not None:
             older = table.created < after[0]
             query = query.where(older | ((table.created == after[0]) & (table.digest > after[1])))
