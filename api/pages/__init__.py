@@ -23,6 +23,7 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 STATIC = Path(__file__).with_name("static")
+MEDIA_TYPES = {"awase.css": "text/css", "icon.svg": "image/svg+xml"}
 MAX_PARTS = 8  # of a bar; the rest is one part, "other"
 
 
@@ -61,10 +62,12 @@ def render(template: str, /, **values: Any) -> Response:
     return Response(body, media_type="text/html; charset=utf-8", headers=headers)
 
 
-@lru_cache(maxsize=1)
-def style_sheet() -> tuple[bytes, str]:
-    """The style sheet and the digits that name this version of it."""
-    data = (STATIC / "awase.css").read_bytes()
+@lru_cache(maxsize=len(MEDIA_TYPES))
+def static_file(name: str) -> tuple[bytes, str]:
+    """A file of ours and the digits that name this version of it; KeyError for any other name."""
+    if name not in MEDIA_TYPES:
+        raise KeyError(name)
+    data = (STATIC / name).read_bytes()
     return data, hashlib.sha256(data).hexdigest()[:12]
 
 
@@ -82,7 +85,7 @@ def _environment() -> Environment:
     environment.filters["bytes"] = _bytes
     environment.filters["short"] = lambda digest: digest.removeprefix("sha256:")[:12]
     environment.filters["day"] = lambda stamp: stamp[:16].replace("T", " ") if stamp else "—"
-    environment.globals["style"] = lambda: f"/static/{style_sheet()[1]}/awase.css"
+    environment.globals["static"] = lambda name: f"/static/{static_file(name)[1]}/{name}"
     return environment
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.caching import IMMUTABLE
 from api.deps import CatalogDep, SettingsDep, StoreDep, plan_digest, require
-from api.pages import render, rows, style_sheet
+from api.pages import MEDIA_TYPES, render, rows, static_file
 from api.paging import PageDep
 from awase_client.engine.plan import Plan
 from curation.base.errors import NotFound
@@ -24,7 +24,7 @@ READ = Depends(require("read", page=True))
 SAMPLE = 8  # documents on a dataset's page
 NEWEST = 5  # plans and datasets on the first page
 MAX_INPUTS = 20
-MAX_STAGES = 24
+MAX_STAGES = 14
 
 
 def _page(
@@ -34,13 +34,15 @@ def _page(
     return render(template, **common, **values)
 
 
-@router.get("/static/{digest}/awase.css", dependencies=[Depends(require())])
-def get_style(digest: str) -> Response:
-    """The style sheet; its address changes with its content."""
-    data, name = style_sheet()
-    if digest != name:
-        raise NotFound(f"the style sheet is {name} now, not {digest!r}")
-    return Response(data, headers={"Cache-Control": IMMUTABLE}, media_type="text/css")
+@router.get("/static/{digest}/{file}", dependencies=[Depends(require())])
+def get_static(digest: str, file: str) -> Response:
+    """The style sheet and the icon; their addresses change with their content."""
+    if file not in MEDIA_TYPES:
+        raise NotFound(f"there is no {file!r}; there are {', '.join(MEDIA_TYPES)}")
+    data, current = static_file(file)
+    if digest != current:
+        raise NotFound(f"{file} is {current} now, not {digest!r}")
+    return Response(data, headers={"Cache-Control": IMMUTABLE}, media_type=MEDIA_TYPES[file])
 
 
 @router.get("/", dependencies=[READ])
@@ -203,8 +205,8 @@ def plan_page(request: Request, catalog: CatalogDep, store: StoreDep, digest: st
         created=record.created,
         sources=sources,
         parts=rows.source_parts(sources),
-        stages=stages[:MAX_STAGES],
-        more_stages=max(len(stages) - MAX_STAGES, 0),
+        stages=_spread(stages),
+        stage_count=len(stages),
         tokenizer=f"{tokenizer} ({plan.tokenizer})" if tokenizer else plan.tokenizer,
         origin=f"{request.url.scheme}://{request.url.netloc}",
     )
@@ -217,11 +219,19 @@ def runs_page(request: Request, catalog: CatalogDep) -> Response:
 
 @router.get("/runs/{id}", dependencies=[READ])
 def run_page(request: Request, catalog: CatalogDep, id: str) -> Response:
-    return _page(request, "run.html", here="runs", json=f"/v1/runs/{id}", run=Runs(catalog).get(id))
+    return _page(request, "run.html", here="runs", run=Runs(catalog).get(id))
 
 
 def _aliases(catalog: Catalog, kind: Any, name: str, number: int) -> list[str]:
     return [move.alias for move in catalog.aliases(kind, name) if move.version == number]
+
+
+def _spread(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most MAX_STAGES of the stages, evenly spaced, the first and the last among them."""
+    if len(stages) <= MAX_STAGES:
+        return stages
+    last = len(stages) - 1
+    return [stages[place * last // (MAX_STAGES - 1)] for place in range(MAX_STAGES)]
 
 
 def _marked(before: str, after: str) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ SAMPLE = {
     "alias": "prod",
     "id": "0",
     "job": "0",
+    "file": "awase.css",
 }
 
 

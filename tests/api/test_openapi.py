@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from api.__main__ import TARGET, rendered
+from api.app import create_app, scopes_of
+from api.openapi import document_of
+from api.settings import Settings
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_the_checked_in_document_is_that_of_the_routes() -> None:
+    assert TARGET.read_text() == rendered(), "run `python -m api` and look at the difference"
+
+
+def test_operations_have_names_of_their_own_scopes_and_one_shape_of_errors() -> None:
+    found = operations(document_of(create_app(Settings())))
+    names = [operation["operationId"] for _, _, operation in found]
+    assert len(set(names)) == len(names)
+    for path, method, operation in found:
+        assert operation["responses"]["default"]["content"].keys() == {"application/problem+json"}
+        assert "422" not in operation["responses"]
+        assert operation["description"], (path, method)
+        assert operation["security"] == ([{"key": []}] if operation["x-scopes"] else [])
+
+
+def test_every_route_of_the_interface_is_in_the_document() -> None:
+    app = create_app(Settings())
+    documented = {(path, method) for path, method, _ in operations(document_of(app))}
+    for route in app.routes:
+        assert scopes_of(route) is not None
+        if route.path.startswith("/v1/"):
+            for method in route.methods:
+                assert (route.path_format, method.lower()) in documented
+
+
+def test_the_document_is_served_without_a_key(guarded: TestClient) -> None:
+    answer = guarded.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.json()["openapi"].startswith("3.1")
