@@ -11,7 +11,7 @@ mixtures.budget, refusals mixtures.limits, licences mixtures.licenses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,6 +35,8 @@ from mixtures.tallies import tally_of
 from mixtures.views import View, ViewRequest, build_views
 
 VERSION = 1
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def make_plan(
     *,
     reference: str | None = None,
     workers: int = 2,
+    progress: Progress | None = None,
 ) -> Plan:
     """Resolve, count, write and record the plan of a mixture; the same inputs, the same digest.
 
@@ -116,7 +119,7 @@ def make_plan(
     Raises RefusedPlan with every reason and its numbers, NotFound for a missing dataset, tokenizer
     or token set, InvalidDocument for a `where` that does not fit its version.
     """
-    draft = draft_plan(mixture, catalog, store, workers=workers)
+    draft = draft_plan(mixture, catalog, store, workers=workers, progress=progress)
     write_plan(draft.document, catalog, store, reference=reference)
     return draft.plan
 
@@ -132,9 +135,17 @@ def write_plan(
     return plan
 
 
-def draft_plan(mixture: Mixture, catalog: Catalog, store: Store, *, workers: int = 2) -> Draft:
+def draft_plan(
+    mixture: Mixture,
+    catalog: Catalog,
+    store: Store,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> Draft:
     """As make_plan, but nothing is written except views, selections and tallies."""
-    return draft_of(mixture, resolve(mixture, catalog, store, workers=workers))
+    resolved = resolve(mixture, catalog, store, workers=workers, progress=progress)
+    return draft_of(mixture, resolved)
 
 
 def draft_of(mixture: Mixture, resolved: Sequence[Resolved]) -> Draft:
@@ -157,9 +168,17 @@ def draft_of(mixture: Mixture, resolved: Sequence[Resolved]) -> Draft:
 
 
 def resolve(
-    mixture: Mixture, catalog: Catalog, store: Store, *, workers: int = 2
+    mixture: Mixture,
+    catalog: Catalog,
+    store: Store,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
 ) -> tuple[Resolved, ...]:
-    """Every source's dataset version, token set and view, in the order of the mixture."""
+    """Every source's dataset version, token set and view, in the order of the mixture.
+
+    progress(views ready, views) is called as views are built.
+    """
     sources = tuple(mixture.walk())
     if len(sources) > MAX_SOURCES:
         raise RefusedPlan(f"{len(sources)} sources; a plan holds {MAX_SOURCES} at most")
@@ -196,7 +215,7 @@ def resolve(
                 path=source.path,
             )
         )
-    views = build_views(store, catalog, requests, workers=workers)
+    views = build_views(store, catalog, requests, workers=workers, progress=progress)
 
     def tally(request: ViewRequest) -> Tally:
         return tally_of(

@@ -13,6 +13,7 @@ from pipelines.cli.common import (
     open_store,
     print_json,
     print_table,
+    progress_bar,
     workers_option,
 )
 
@@ -45,7 +46,8 @@ def plan(mixture: str, changes: str | None, as_json: bool, workers: int) -> None
     asked = _pairs(changes) if changes else {}
     with open_catalog() as catalog:
         read, reference = open_mixture(catalog, mixture)
-        draft = draft_plan(read, catalog, open_store(), workers=workers)
+        with progress_bar("views") as progress:
+            draft = draft_plan(read, catalog, open_store(), workers=workers, progress=progress)
         if asked:
             other = draft_of(changed(read, asked), draft.resolved)
             if as_json:
@@ -75,7 +77,8 @@ def explain(mixture: str, as_json: bool, workers: int) -> None:
 
     with open_catalog() as catalog:
         read, _ = open_mixture(catalog, mixture)
-        draft = draft_plan(read, catalog, open_store(), workers=workers)
+        with progress_bar("views") as progress:
+            draft = draft_plan(read, catalog, open_store(), workers=workers, progress=progress)
     if as_json:
         print_json(describe(draft))
         return
