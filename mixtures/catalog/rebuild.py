@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -125,15 +126,15 @@ def insert_plan(
         "created": entry.get("created", ""),
     }
     insert_if_absent(connection, models.plans, values)
-    uses = [
-        {
-            "plan": digest,
-            "path": source["path"],
-            "dataset": source["dataset"],
-            "digest": source["version"],
-        }
-        for source in document.get("sources", ())
-    ]
+    # A run that restarted a source lists its path again, with another version.
+    seen: Counter[str] = Counter()
+    uses = []
+    for source in document.get("sources", ()):
+        path = source["path"]
+        seen[path] += 1
+        name = path if seen[path] == 1 else f"{path}#{seen[path]}"
+        row = {"path": name, "dataset": source["dataset"], "digest": source["version"]}
+        uses.append({"plan": digest, **row})
     if uses:
         insert_all_if_absent(connection, models.plan_sources, uses)
 

@@ -167,6 +167,10 @@ def test_a_changed_view_is_refused_unless_restarted(
     assert child["restart"] == ["b"]
     assert stream(child)[:60] == stream(parent)[:60]
     assert drawn(child, 200) == [100, 30, 70]
+    plan = write_plan(child, catalog, store, reference=None)
+    for source in child["sources"]:
+        found = [record.digest for record in catalog.plans_with(source["version"])]
+        assert plan.digest in found, "the lineage of both versions of b leads here"
     last = continue_plan(child, mixture(1600), catalog, store, at=130)
     assert drawn(last, 200) == [100, 30, 70], "the second b goes on"
 

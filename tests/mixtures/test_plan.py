@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -269,3 +273,48 @@ def test_every_plan_sums_to_its_budget_and_loses_no_source(
     assert min(row.counts) >= 1
     order_of = Order(draft.plan)
     assert order_of.counts(total).tolist() == floors
+
+
+ELSEWHERE = """
+import sys
+from curation.base.store import Store
+from mixtures.catalog import Catalog
+from mixtures.plan import make_plan
+from mixtures.spec import read_mixture
+from tests.tokenstore import TOKENIZER, write_corpus
+
+store = Store(sys.argv[1])
+with Catalog.open(store) as catalog:
+    catalog.register_tokenizer("tok", TOKENIZER, {"kind": "test"})
+    names = ["web", "wiki", "en"]
+    for name in names if sys.argv[2] == "1" else names[::-1]:
+        columns = {"license": ["MIT", "CC-BY-4.0"] * 50, "terms": ["b", "a", None, "c"] * 25}
+        corpus = write_corpus(store, name, [[[11] * 9] * 60, [[12] * 5] * 40], columns=columns)
+        catalog.register_dataset(name, corpus.version.manifest)
+    mixture = read_mixture(sys.stdin.read())
+    print(make_plan(mixture, catalog, store, workers=int(sys.argv[2])).digest)
+"""
+
+
+def test_another_store_process_and_number_of_workers_give_the_same_digest(tmp_path: Path) -> None:
+    text = HEAD + (
+        "budget: 8K\nholdout: 0.1\npacking: best_fit\nsources:\n"
+        "  g:\n    weight: 1\n    sampling: {temperature: 0.3}\n    sources:\n"
+        "      a: {dataset: web, where: \"license = 'MIT'\"}\n      b: {dataset: wiki}\n"
+        "  c: {dataset: en, weight: 0.3}\n"
+        "stages:\n  - {until: 30%}\n  - {until: 100%, weights: {c: 2}, ramp: linear}\n"
+    )
+    digests = []
+    for workers in ("1", "3"):
+        done = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, str(tmp_path / workers), workers],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": workers, "LC_ALL": "C", "TZ": f"UTC-{workers}"},
+        )
+        digests.append(done.stdout)
+    assert digests[0] == digests[1]
+    assert digests[0].startswith("sha256:")
