@@ -41,6 +41,9 @@ class Database:
         engine = _engine(url)
         try:
             _migrate(engine, fill)
+        except AwaseError:
+            engine.dispose()
+            raise
         except OperationalError as error:
             engine.dispose()
             raise TryAgain(f"catalog {_shown(url)}: cannot be opened ({error.orig})") from error

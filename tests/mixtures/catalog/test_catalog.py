@@ -141,7 +141,9 @@ def test_plans_are_paged_newest_first(store: Store) -> None:
     assert [plan.digest for plan in first + rest] == [digests[2], *sorted(digests[:2])]
 
 
-def test_a_lost_database_is_filled_from_the_store(store: Store, committed: Commit) -> None:
+def test_a_lost_database_is_filled_from_the_store(
+    sqlite_only: None, store: Store, committed: Commit
+) -> None:
     with Catalog.open(store) as catalog:
         used = catalog.register_dataset("web", committed("web", "a"))
         catalog.publish_mixture("base", "version: 1\n")
@@ -206,7 +208,9 @@ def test_a_database_of_a_newer_awase_is_refused(store: Store, catalog: Catalog) 
         Catalog.open(store)
 
 
-def test_a_file_that_is_no_database_is_reported_with_the_way_out(store: Store) -> None:
+def test_a_file_that_is_no_database_is_reported_with_the_way_out(
+    sqlite_only: None, store: Store
+) -> None:
     write_atomic(store.catalog_path, b"not a database" * 100)
     with pytest.raises(Failed, match="doctor --rebuild"):
         Catalog.open(store)
