@@ -50,6 +50,24 @@ class Run:
     created: str
     entries: tuple[Entry, ...]
 
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "head": self.head,
+            "sealed": self.sealed,
+            "created": self.created,
+            "entries": [
+                {
+                    "number": entry.number,
+                    "plan": entry.plan,
+                    "from": entry.start,
+                    "change": dict(entry.document),
+                    "created": entry.created,
+                }
+                for entry in self.entries
+            ],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

@@ -3,4 +3,4 @@
 Each module exports `router`; every route declares its scope with `Depends(require(...))`.
 """
 
-ROUTES: tuple[str, ...] = ("health", "datasets", "mixtures", "plans", "tokens", "pages")
+ROUTES: tuple[str, ...] = ("health", "datasets", "mixtures", "plans", "tokens", "runs", "pages")

@@ -172,7 +172,7 @@ def test_a_dead_server_is_an_error_that_names_the_position(stream: Stream) -> No
         url, stream.plan, batch=4, cursor=Cursor(stream.plan, 44), options=HURRIED
     ) as batches:
         for _ in range(2):
-            with pytest.raises(Unreachable, match=f"position 44: no frame from {url}") as caught:
+            with pytest.raises(Unreachable, match=f"position 44: no answer from {url}") as caught:
                 next(batches)
             assert caught.value.position == 44
 

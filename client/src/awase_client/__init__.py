@@ -23,7 +23,8 @@ from awase_client.errors import (
     Refused,
     Unreachable,
 )
-from awase_client.stream import Stats, TokenStream
+from awase_client.reading import Stats
+from awase_client.stream import TokenStream
 from awase_client.transport import Options
 
 __all__ = [

@@ -8,44 +8,28 @@ of the last batch handed out; what was read ahead is not in it.
 from __future__ import annotations
 
 import os
-import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
 from functools import partial
-from threading import Event
 from typing import Any
 
-from awase_client.batch import Batch, cut, join
+from awase_client.batch import Batch, cut
 from awase_client.cursor import Cursor, plan_digest
-from awase_client.engine.block import Block
 from awase_client.engine.views import Split
-from awase_client.errors import BadCursor, CorruptFrame, PlanMismatch
-from awase_client.prefetch import Prefetcher
-from awase_client.sources import Reader, Source, open_source
+from awase_client.errors import BadCursor, PlanMismatch
+from awase_client.reading import Reading, Stats
+from awase_client.run import PREFIX, Run
+from awase_client.sources import Source, open_source
 from awase_client.transport import Options
-from awase_client.wire import SECTIONS, SPLITS, Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Since the stream was opened: what it cost the trainer and the network."""
-
-    waited_seconds: float
-    batches: int
-    frames: int
-    bytes: int
-    retries: int
-
-    def plus(self, other: Stats) -> Stats:
-        return Stats(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+from awase_client.wire import SECTIONS, SPLITS
 
 
 class TokenStream:
     """Batches of one rank, a pure function of (plan, position).
 
     source   a store path, a URL, or several URLs of servers that hold the same plan
-    plan     "sha256:<hex>"
+    plan     "sha256:<hex>", or "run:<id>": then `plan` is what the run's leases say, and may change
+             from one step to the next; servers only
     batch    sequences a step for this rank
     cursor   where to start: a Cursor, what `state_dict` returned, or None for position 0
     key      bearer key, for servers that want one
@@ -81,15 +65,15 @@ class TokenStream:
             raise BadCursor(f"split {split!r} is none of {', '.join(SPLITS)}")
         if sections is not None and (unknown := set(sections) - set(SECTIONS)):
             raise BadCursor(f"sections {sorted(unknown)} are none of {', '.join(SECTIONS)}")
-        self.plan = plan_digest(plan)
+        self._options = options or Options()
+        self._run = _run_of(source, plan, key=key, options=self._options)
+        self.plan = "" if self._run else plan_digest(plan)
         self.rank, self.world, self.batch, self.split = rank, world, batch, split
         self.allow_plan_change = allow_plan_change
         self.changed_from: Cursor | None = None
-        self._options = options or Options()
         self._open = partial(
             open_source,
             source,
-            self.plan,
             rank=rank,
             split=split,
             sections=sections,
@@ -99,7 +83,7 @@ class TokenStream:
         self._every = every
         self._position = 0
         self._source: Source | None = None
-        self._reading: _Reading | None = None
+        self._reading: Reading | None = None
         self._cut: Iterator[Batch] = iter(())
         self._counted = Stats(0.0, 0, 0, 0, 0)
         if cursor is not None:
@@ -125,6 +109,8 @@ class TokenStream:
     @property
     def cursor(self) -> Cursor:
         """What the caller has received; with `every` > 1, where this reader's next step begins."""
+        if self._run and not self.plan:
+            self.plan, _ = self._run.lease(self._position, self._step)
         return Cursor(self.plan, self._position)
 
     def state_dict(self) -> dict[str, Any]:
@@ -133,7 +119,10 @@ class TokenStream:
     def load_state_dict(self, state: Cursor | Mapping[str, Any]) -> None:
         """Go to a saved state; PlanMismatch for another plan's, unless declared."""
         cursor = state if isinstance(state, Cursor) else Cursor.from_document(state)
-        if plan_digest(cursor.plan) != self.plan:
+        if self._run and not self.allow_plan_change:
+            self._run.check(cursor)
+            self.plan = cursor.plan
+        elif plan_digest(cursor.plan) != self.plan:
             if not self.allow_plan_change:
                 raise PlanMismatch(
                     f"the state belongs to plan {cursor.plan} at position {cursor.position}, "
@@ -176,7 +165,14 @@ class TokenStream:
             self._reading = self._source = (
                 None  # a fork: these threads and sockets are the parent's
             )
-        block = self._started().next_block()
+        while True:
+            try:
+                block = self._started().next_block()
+                break
+            except StopIteration:
+                if self._reading is None or not self._reading.goes_on:
+                    raise
+                self._stop_reading()  # the lease is used up
         return cut(
             block,
             batch=self.batch,
@@ -185,17 +181,25 @@ class TokenStream:
             plan=self.plan,
         )
 
-    def _started(self) -> _Reading:
+    def _started(self) -> Reading:
         if self._reading is None:
+            limit = None
+            if self._run:
+                plan, limit = self._run.lease(self._position, self._step)
+                if plan != self.plan and self._source is not None:
+                    self._source.close()
+                    self._source = None
+                self.plan = plan
             if self._source is None:
-                self._source = self._open()
-            self._reading = _Reading(
+                self._source = self._open(self.plan)
+            self._reading = Reading(
                 self._source,
                 position=self._position,
                 rank=self.rank,
                 world=self.world,
                 batch=self.batch,
                 every=self._every,
+                limit=limit,
                 options=self._options,
             )
             self._finalizer = weakref.finalize(self, self._reading.stop)
@@ -211,126 +215,10 @@ class TokenStream:
         self._cut = iter(())
 
 
-class _Reading:
-    """One run through the plan from a position: a first frame of one step, then reading ahead.
-
-    The first frame tells the width and the total; later requests hold as many steps as fit into
-    `request_bytes`.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        *,
-        position: int,
-        rank: int,
-        world: int,
-        batch: int,
-        every: int,
-        options: Options,
-    ) -> None:
-        self.pid = os.getpid()
-        self._rank, self._world, self._batch, self._every = rank, world, batch, every
-        self._options = options
-        self._waited = 0.0
-        self._frames = self._batches = 0
-        self._stop = Event()
-        self._readers = [source.connect(stop=self._stop) for _ in range(options.in_flight)]
-        self._position = position
-        start = time.perf_counter()
-        try:
-            first = self._readers[0].read(position + rank, batch, world)
-        finally:
-            self._waited += time.perf_counter() - start
-        self.total = first.total
-        self._width = first.block.tokens.shape[1]
-        request = batch * self._width * first.block.tokens.dtype.itemsize
-        self._steps = 1 if every > 1 else max(1, options.request_bytes // max(1, request))
-        self._first: Block | None = first.block if self._whole_steps(position) else None
-        self._base = position + world * batch * every
-        self._left = self._whole_steps(self._base)
-        self._frames_left = -(-self._left // self._steps)
-        self._prefetch: Prefetcher[Block] | None = None
-
-    def next_block(self) -> Block:
-        if self._first is not None:
-            block, self._first = self._first, None
-            if block.count < self._batch:
-                block = self._complete(self._readers[0], block, self._batch)
-        else:
-            if self._frames_left == 0:
-                raise StopIteration
-            if self._prefetch is None:
-                self._prefetch = Prefetcher(
-                    self._readers,
-                    self._fetch,
-                    count=self._frames_left,
-                    ahead=self._options.in_flight,
-                    stop=self._stop,
-                )
-            start = time.perf_counter()
-            block = self._prefetch.take()
-            self._waited += time.perf_counter() - start
-            self._frames_left -= 1
-        self._frames += 1
-        self._batches += block.count // self._batch
-        return block
-
-    def stats(self) -> Stats:
-        return Stats(
-            self._waited,
-            self._batches,
-            self._frames,
-            sum(reader.bytes_read for reader in self._readers),
-            sum(reader.retries for reader in self._readers),
-        )
-
-    def stop(self) -> None:
-        self._stop.set()
-        for reader in self._readers:
-            reader.abort()
-        if self._prefetch is not None:
-            self._prefetch.stop()
-
-    def join(self) -> None:
-        if self._prefetch is not None:
-            self._prefetch.join(self._options.timeout_seconds)
-        for reader in self._readers:
-            reader.close()
-
-    def _whole_steps(self, position: int) -> int:
-        """How many whole steps of this reader lie between `position` and the end."""
-        step = self._world * self._batch
-        rest = self.total - position - step
-        return 0 if rest < 0 else rest // (step * self._every) + 1
-
-    def _fetch(self, reader: Reader, k: int) -> Block:
-        steps = min(self._steps, self._left - k * self._steps)
-        position = self._base + k * self._steps * self._world * self._batch * self._every
-        count = steps * self._batch
-        frame = reader.read(position + self._rank, count, self._world)
-        self._check(frame)
-        return self._complete(reader, frame.block, count)
-
-    def _complete(self, reader: Reader, block: Block, count: int) -> Block:
-        """Ask for the rest of a frame that the server's own bound has cut short."""
-        blocks = [block]
-        have = block.count
-        while have < count:
-            frame = reader.read(block.first + have * self._world, count - have, self._world)
-            self._check(frame)
-            if frame.block.count == 0:
-                raise CorruptFrame(
-                    f"position {frame.block.first}: an empty frame before the end at {self.total}"
-                )
-            blocks.append(frame.block)
-            have += frame.block.count
-        return blocks[0] if len(blocks) == 1 else join(blocks)
-
-    def _check(self, frame: Frame) -> None:
-        if frame.total != self.total or frame.block.tokens.shape[1] != self._width:
-            raise CorruptFrame(
-                f"position {frame.block.first}: a frame of {frame.total} sequences of "
-                f"{frame.block.tokens.shape[1]} tokens; the stream began with {self.total} "
-                f"of {self._width}: the servers do not hold the same plan"
-            )
+def _run_of(
+    source: str | os.PathLike[str] | Sequence[str], plan: str, *, key: str | None, options: Options
+) -> Run | None:
+    if not plan.startswith(PREFIX):
+        return None
+    urls = [os.fspath(source)] if isinstance(source, str | os.PathLike) else list(source)
+    return Run(urls, plan.removeprefix(PREFIX), key=key, options=options)

@@ -14,10 +14,11 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import numpy as np
@@ -32,6 +33,8 @@ from awase_client.errors import (
     Unreachable,
 )
 from awase_client.wire import HEADER_BYTES, Frame, decode
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Options:
 
 _MAX_BODY_BYTES = 1 << 30
 _MAX_PROBLEM_BYTES = 64 << 10
+_MAX_JSON_BYTES = 16 << 20
 _FIRST_DELAY_SECONDS = 0.05
 _MAX_DELAY_SECONDS = 2.0
 
@@ -84,7 +88,7 @@ class Servers:
         self.sections = sections
         self.key = key
         self.options = options
-        self.urls = [_check_url(url) for url in urls]
+        self.urls = [check_url(url) for url in urls]
         self._next = 0
         self._lock = Lock()
 
@@ -111,11 +115,15 @@ class Servers:
         return f"/v1/plans/{quote(self.plan)}/tokens?{urlencode(query)}"
 
 
-class ServerReader:
-    """One thread's connection; goes from server to server when one fails."""
+class Asker:
+    """One thread's connection to equal servers; goes from one to the next when one fails."""
 
-    def __init__(self, servers: Servers, *, first: int, stop: Event) -> None:
-        self._servers = servers
+    def __init__(
+        self, urls: Sequence[str], *, key: str | None, options: Options, first: int, stop: Event
+    ) -> None:
+        self._urls = urls
+        self._key = key
+        self._options = options
         self._at = first
         self._stop = stop
         self._connection: http.client.HTTPConnection | None = None
@@ -124,18 +132,18 @@ class ServerReader:
         self.retries = 0
         self.bytes_read = 0
 
-    def read(self, first: int, count: int, stride: int) -> Frame:
-        """The frame; Refused, CorruptFrame, CorruptStore or Unreachable where none can be had."""
-        servers = self._servers
-        target = servers.target(first, count, stride)
-        deadline = time.monotonic() + servers.options.patience_seconds
+    def ask(
+        self, target: str, take: Callable[[http.client.HTTPResponse], T], *, position: int
+    ) -> T:
+        """What `take` makes of a 200; Refused, CorruptFrame, CorruptStore or Unreachable."""
+        deadline = time.monotonic() + self._options.patience_seconds
         delay = _FIRST_DELAY_SECONDS
         refused = False
         while True:
-            url = servers.urls[self._at % len(servers.urls)]
+            url = self._urls[self._at % len(self._urls)]
             reused = self._connection is not None
             try:
-                return self._fetch(url, target, first, count, stride)
+                return take(self._get(url, target))
             except (OSError, http.client.HTTPException, CorruptFrame, _Later) as error:
                 self.close()
                 failure = error
@@ -146,13 +154,13 @@ class ServerReader:
                 refused = True  # a bit flipped on the way may have made another question of it
                 self._at += 1
                 continue
-            if reused and isinstance(failure, ConnectionError | http.client.RemoteDisconnected):
+            if reused and isinstance(failure, ConnectionError):
                 continue  # the server closed an idle connection, as it may: ask again on a new one
             self.retries += 1
             self._at += 1
             left = deadline - time.monotonic()
             if left <= 0 or self._stop.wait(min(left, self._random.uniform(0, delay))):
-                raise _last_word(failure, url, first, servers) from failure
+                raise self._last_word(failure, url, position) from failure
             delay = min(2 * delay, _MAX_DELAY_SECONDS)
 
     def abort(self) -> None:
@@ -168,29 +176,68 @@ class ServerReader:
             self._connection.close()
             self._connection = None
 
-    def _fetch(self, url: str, target: str, first: int, count: int, stride: int) -> Frame:
-        parts = urlsplit(url)
+    def _get(self, url: str, target: str) -> http.client.HTTPResponse:
         if self._connection is None:
-            self._connection = _open(url, self._servers.options.timeout_seconds)
-        connection = self._connection
+            self._connection = _open(url, self._options.timeout_seconds)
         headers = {"Accept-Encoding": "identity"}
-        if self._servers.key is not None:
-            headers["Authorization"] = f"Bearer {self._servers.key}"
-        connection.request("GET", parts.path.rstrip("/") + target, headers=headers)
-        response = connection.getresponse()
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key}"
+        path = urlsplit(url).path.rstrip("/") + target
+        self._connection.request("GET", path, headers=headers)
+        response = self._connection.getresponse()
         if response.status != 200:
             raise _problem(response, url, target)
-        body = _read_body(response)
-        self.bytes_read += len(body)
-        frame = decode(body.data)
-        block = frame.block
-        asked = (self._servers.plan, self._servers.split, first, stride)
-        if (frame.plan, frame.split, block.first, block.stride) != asked or block.count > count:
-            raise CorruptFrame(f"{url} answered another question than {target}")
-        return frame
+        return response
+
+    def _last_word(self, failure: Exception, url: str, position: int) -> AwaseClientError:
+        if isinstance(failure, CorruptFrame):
+            return CorruptFrame(f"position {position}: {url}: {failure}")
+        if isinstance(failure, _Later) and failure.code == "integrity":
+            return CorruptStore(f"position {position}: {failure}")
+        return Unreachable(
+            f"position {position}: no answer from {', '.join(self._urls)} within "
+            f"{self._options.patience_seconds:g} s, last {type(failure).__name__}: {failure}; "
+            "nothing is lost: start again from the last saved state",
+            position=position,
+        )
 
 
-def _check_url(url: str) -> str:
+class ServerReader(Asker):
+    """One thread's way to the frames of a plan."""
+
+    def __init__(self, servers: Servers, *, first: int, stop: Event) -> None:
+        super().__init__(
+            servers.urls, key=servers.key, options=servers.options, first=first, stop=stop
+        )
+        self._servers = servers
+
+    def read(self, first: int, count: int, stride: int) -> Frame:
+        """The frame; Refused, CorruptFrame, CorruptStore or Unreachable where none can be had."""
+        servers = self._servers
+        target = servers.target(first, count, stride)
+
+        def take(response: http.client.HTTPResponse) -> Frame:
+            body = _read_body(response)
+            self.bytes_read += len(body)
+            frame = decode(body.data)
+            block = frame.block
+            asked = (servers.plan, servers.split, first, stride)
+            if (frame.plan, frame.split, block.first, block.stride) != asked or block.count > count:
+                raise CorruptFrame(f"the answer is to another question than {target}")
+            return frame
+
+        return self.ask(target, take, position=first)
+
+
+def read_json(response: http.client.HTTPResponse) -> Any:
+    """The JSON of a small answer; CorruptFrame where it is none."""
+    try:
+        return json.loads(response.read(_MAX_JSON_BYTES))
+    except ValueError as error:
+        raise CorruptFrame(f"an answer is not JSON ({error})") from error
+
+
+def check_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise BadCursor(f"server {url!r}: give it as http(s)://host[:port][/prefix]")
@@ -233,16 +280,3 @@ def _problem(response: http.client.HTTPResponse, url: str, target: str) -> Excep
     if 400 <= response.status < 500 and response.status != 429:
         return Refused(message, status=response.status)
     return _Later(message, code=code)
-
-
-def _last_word(failure: Exception, url: str, position: int, servers: Servers) -> AwaseClientError:
-    if isinstance(failure, CorruptFrame):
-        return CorruptFrame(f"position {position}: {url}: {failure}")
-    if isinstance(failure, _Later) and failure.code == "integrity":
-        return CorruptStore(f"position {position}: {failure}")
-    return Unreachable(
-        f"position {position}: no frame from {', '.join(servers.urls)} within "
-        f"{servers.options.patience_seconds:g} s, last {type(failure).__name__}: {failure}; "
-        "nothing is lost: start again from the last saved state",
-        position=position,
-    )

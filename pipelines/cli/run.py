@@ -1,0 +1,173 @@
+"""`awase run`: runs and the entries of their journals."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.common import (
+    json_option,
+    open_catalog,
+    open_store,
+    print_json,
+    print_table,
+    short,
+)
+
+if TYPE_CHECKING:
+    from mixtures.runs import Run
+
+
+@click.group("run")
+def command() -> None:
+    """Create, list, show, branch and skip runs.
+
+    A run points at the last of a chain of plans. Clients that read "run:NAME" from a server lease
+    positions before they read them; what was leased is sealed and never changes.
+    """
+
+
+@command.command()
+@click.argument("plan")
+@click.option("--id", "identity", metavar="NAME", help="Default: run-<8 digits>.")
+@json_option
+def create(plan: str, identity: str | None, as_json: bool) -> None:
+    """Start a run at PLAN."""
+    from mixtures.runs import Runs
+
+    with open_catalog() as catalog:
+        _show(Runs(catalog).create(plan, id=identity), as_json=as_json)
+
+
+@command.command("ls")
+@json_option
+def list_runs(as_json: bool) -> None:
+    """List runs, newest first."""
+    from mixtures.runs import Runs
+
+    with open_catalog() as catalog:
+        runs = Runs(catalog).all()
+    if as_json:
+        print_json([run.to_document() for run in runs])
+        return
+    rows = [
+        (run.id, short(run.head), len(run.entries), f"{run.sealed:,}", run.created) for run in runs
+    ]
+    print_table(("run", "head", "entries", "sealed", "created"), rows, right=("entries", "sealed"))
+
+
+@command.command()
+@click.argument("run")
+@json_option
+def show(run: str, as_json: bool) -> None:
+    """Show a run and its journal."""
+    from mixtures.runs import Runs
+
+    with open_catalog() as catalog:
+        _show(Runs(catalog).get(run), as_json=as_json)
+
+
+@command.command()
+@click.argument("run")
+@click.option(
+    "--from",
+    "start",
+    type=click.IntRange(min=0),
+    help="First position that changes. Default: the sealed mark.",
+)
+@click.option("--weights", metavar="PATH=W,...", help="Other weights, relative to siblings.")
+@click.option("--mixture", metavar="FILE|NAME", help="Go on with another mixture.")
+@click.option("--restart", multiple=True, metavar="PATH", help="A source that begins anew.")
+@click.option("--as", "identity", metavar="NAME", help="As another run, at any position.")
+@json_option
+def branch(
+    run: str,
+    start: int | None,
+    weights: str | None,
+    mixture: str | None,
+    restart: tuple[str, ...],
+    identity: str | None,
+    as_json: bool,
+) -> None:
+    """Change RUN from a position on: other weights, or another mixture.
+
+    Sources go on from the draws they had. Positions that were handed out cannot change: that is a
+    conflict (exit code 5), unless the branch becomes a run of its own with --as.
+    """
+    from mixtures.journal import Change, enter, fork
+    from mixtures.runs import Runs
+    from pipelines.cli.mixture_plan import open_mixture
+
+    if (weights is None) == (mixture is None):
+        raise click.UsageError("give either --weights or --mixture")
+    if restart and mixture is None:
+        raise click.UsageError("--restart goes with --mixture")
+    with open_catalog() as catalog:
+        read, reference = (None, None) if mixture is None else open_mixture(catalog, mixture)
+        change = Change(
+            start=Runs(catalog).get(run).sealed if start is None else start,
+            weights=None if weights is None else _weights(weights),
+            mixture=read,
+            restart=restart,
+            reference=reference,
+        )
+        if identity is None:
+            _show(enter(catalog, open_store(), run, change), as_json=as_json)
+        else:
+            _show(fork(catalog, open_store(), run, change, id=identity), as_json=as_json)
+
+
+@command.command()
+@click.argument("run")
+@click.option("--from", "start", type=click.IntRange(min=0), required=True)
+@click.option(
+    "--to", "end", type=click.IntRange(min=1), required=True, help="First position kept again."
+)
+@click.option("--as", "identity", metavar="NAME", help="As another run, at any position.")
+@json_option
+def skip(run: str, start: int, end: int, identity: str | None, as_json: bool) -> None:
+    """Leave out positions --from .. --to - 1, for data that made a loss spike."""
+    from mixtures.journal import Change, enter, fork
+
+    change = Change(start=start, skip_to=end)
+    with open_catalog() as catalog:
+        if identity is None:
+            _show(enter(catalog, open_store(), run, change), as_json=as_json)
+        else:
+            _show(fork(catalog, open_store(), run, change, id=identity), as_json=as_json)
+
+
+def _show(run: Run, *, as_json: bool) -> None:
+    if as_json:
+        print_json(run.to_document())
+        return
+    click.echo(f"{run.id}: plan {run.head}, sealed below {run.sealed:,}")
+    rows = [
+        (
+            entry.number,
+            f"{entry.start:,}",
+            short(entry.plan),
+            ", ".join(f"{key} {value}" for key, value in entry.document.items()) or "created",
+            entry.created,
+        )
+        for entry in run.entries
+    ]
+    print_table(("entry", "from", "plan", "change", "created"), rows, right=("entry", "from"))
+
+
+def _weights(text: str) -> dict[str, Fraction]:
+    found: dict[str, Fraction] = {}
+    for part in text.split(","):
+        path, equals, value = part.partition("=")
+        try:
+            weight = Fraction(value.strip()) if equals else None
+        except (ValueError, ZeroDivisionError):
+            weight = None
+        if weight is None or weight < 0 or not path.strip() or path.strip() in found:
+            raise click.UsageError(
+                f"--weights {part!r}: write each source or group once, as PATH=NUMBER"
+            )
+        found[path.strip()] = weight
+    return found
