@@ -26,6 +26,7 @@ from datatrove.utils.logging import logger
 
 from curation import run
 from curation.base.errors import Failed, TryAgain, UsageError
+from curation.base.store import disk_errors
 from curation.batch import Batch
 from curation.output import Output, Range
 from curation.plan import RunPlan
@@ -183,7 +184,8 @@ class Local:
             local_tasks=count,
             local_rank_offset=job.first,
         )
-        with _workers_watched():
+        # datatrove writes its own logs under the store and lets a full disk through as it is
+        with disk_errors(job.plan.folder()), _workers_watched():
             executor.run()
 
 

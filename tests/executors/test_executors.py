@@ -77,11 +77,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     (folder / "slurm.conf").write_text(slurm_conf(folder))
     munge = munged(folder)
     daemons = [
-        subprocess.Popen(command, env=os.environ | environment, stderr=log, stdout=log)
-        for command, log in (
-            (["slurmctld", "-D", "-c"], (folder / "ctld.log").open("w")),
-            (["slurmd", "-D"], (folder / "d.log").open("w")),
-        )
+        started(["slurmctld", "-D", "-c"], folder / "ctld.log", environment),
+        started(["slurmd", "-D"], folder / "d.log", environment),
     ]
     try:
         wait_until_idle(environment)
@@ -103,12 +100,15 @@ def munged(folder: Path) -> subprocess.Popen[bytes]:
         key.write_bytes(os.urandom(1024))
     subprocess.run(["chown", "munge", str(key)], check=True)
     key.chmod(0o400)
-    daemon = subprocess.Popen(
-        ["su", "-s", "/bin/bash", "munge", "-c", "exec munged -F --force"],
-        stderr=(folder / "munged.log").open("w"),
-    )
+    command = ["su", "-s", "/bin/bash", "munge", "-c", "exec munged -F --force"]
+    daemon = started(command, folder / "munged.log", {})
     wait_for(lambda: Path("/run/munge/munge.socket.2").exists(), "munged")
     return daemon
+
+
+def started(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("wb") as file:
+        return subprocess.Popen(command, env=os.environ | environment, stdout=file, stderr=file)
 
 
 def slurm_conf(folder: Path) -> str:
