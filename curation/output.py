@@ -33,6 +33,7 @@ from curation.plan import (
 )
 from curation.run import band_column
 from curation.shards.rows import BLOCK_ROWS, Blocks
+from curation.shards.stats import ShardStats, stats_schema
 from curation.shards.writer import Part, PartWriter
 
 AUDIT_FIELDS = ("url", "source", "language", "license")
@@ -115,7 +116,7 @@ class Output:
         self.record_path = self.folder / f"{part.number:05d}.json"
 
     def record(self) -> dict[str, Part] | None:
-        """The finished files by kind (part, audit, dropped), or None."""
+        """The finished files by kind (part, audit, dropped, perhaps stats), or None."""
         try:
             found = json.loads(self.record_path.read_bytes())
         except FileNotFoundError:
@@ -133,11 +134,19 @@ class Output:
         with disk_errors(self.folder):
             make_dirs(self.folder)
         writers = self._writers()
+        counted = ShardStats("", writers["part"].schema)  # named when its shard is
         try:
             for kept, audit, dropped in self._rows():
                 writers["part"].write(kept)
+                counted.feed(kept)
                 writers["audit"].write(audit)
                 writers["dropped"].write(dropped)
+            stats = counted.table()
+            if stats is None:
+                del writers["stats"]
+            else:
+                for batch in stats.to_batches():
+                    writers["stats"].write(batch)
             parts = {kind: writer.close() for kind, writer in writers.items()}
         except BaseException:
             for writer in writers.values():
@@ -161,6 +170,7 @@ class Output:
             "dropped": PartWriter(
                 path("dropped"), dropped_schema(self.plan, self.dataset), group_bytes=group
             ),
+            "stats": PartWriter(path("stats"), stats_schema(shard)),
         }
 
     def _rows(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]]:

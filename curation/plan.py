@@ -30,7 +30,7 @@ from curation.recipe import DatasetRecipe, Recipe
 from curation.shards.manifest import Input
 from curation.steps import Rule, Step, column, fingerprint_of, rules_document
 
-CODE = 2  # raise when the rows of a layer change for the same settings
+CODE = 3  # raise when the rows of a layer change for the same settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from curation.base.digest import digest_file
 from curation.base.errors import NotFound, TryAgain
 from curation.base.store import Store, to_json, write_atomic
 from curation.decide import Decision, decide
@@ -34,6 +37,7 @@ from curation.recipe import Recipe, parse_recipe, read_recipe
 from curation.run import check_bad_records
 from curation.shards.manifest import DataFile, DatasetManifest, Input, Shard, load
 from curation.shards.rows import join
+from curation.shards.stats import join as join_stats
 from curation.shards.writer import Part, commit_version, merged
 
 if TYPE_CHECKING:
@@ -290,8 +294,8 @@ def _commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetM
             missing = Output(plan, dataset, part).record_path
             raise NotFound(f"{missing}: this part is not written yet; run the other tasks first")
         found.append(record)
-    shards = [item["part"] for item in found]
-    shards = [part for part in shards if part.rows] or shards[:1]
+    held = [item for item in found if item["part"].rows] or found[:1]
+    shards = [item["part"] for item in held]
     files: dict[str, Path] = {}
     manifest = DatasetManifest(
         name=dataset.name,
@@ -305,6 +309,7 @@ def _commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetM
         ),
         audit=_data_files([item["audit"] for item in found], "audit", files),
         dropped=_data_files([item["dropped"] for item in found], "dropped", files),
+        stats=_stats(plan, dataset, [item.get("stats") for item in held], files),
         recipe=plan.recipe.document() | {"text": plan.recipe.text},
         recipe_fingerprint=plan.recipe.fingerprint,
         inputs=plan.inputs or tuple(Input(f.path, f.sha256, f.bytes) for f in plan.files),
@@ -334,6 +339,28 @@ def _data_files(parts: Sequence[Part], kind: str, files: dict[str, Path]) -> tup
             files[name] = part.path
             found.append(DataFile(name, part.sha256, part.rows, part.file_bytes))
     return tuple(found)
+
+
+def _stats(
+    plan: RunPlan, dataset: DatasetPlan, parts: Sequence[Part | None], files: dict[str, Path]
+) -> DataFile | None:
+    """stats.parquet out of those of the ranges; None where one had too many groups."""
+    tables: list[pa.Table | None] = []
+    for number, part in enumerate(parts):
+        table = None if part is None else pq.read_table(part.path)
+        if table is not None:
+            names = pa.array([f"part-{number:05d}.parquet"] * len(table), pa.string())
+            table = table.set_column(0, "shard", names)
+        tables.append(table)
+    joined = join_stats(tables)
+    if joined is None:
+        return None
+    sink = pa.BufferOutputStream()
+    pq.write_table(joined, sink, compression="zstd")
+    path = Store(plan.store).work_dir(dataset.write) / "stats.parquet"
+    write_atomic(path, sink.getvalue().to_pybytes())
+    files["stats.parquet"] = path
+    return DataFile("stats.parquet", digest_file(path), len(joined), path.stat().st_size)
 
 
 def _licenses(shards: Sequence[Part]) -> dict[str, int]:

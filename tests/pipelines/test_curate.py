@@ -315,3 +315,13 @@ def test_a_broken_recipe_names_line_and_column(tmp_path: Path, store: Store) -> 
     assert f"{path}:3:3: datasets.Web" in text
     assert "4:5: datasets.Web.language: unknown key; did you mean 'languages'?" in text
     assert "did you mean 'ja-default'?" in text
+
+
+def test_statistics_count_what_was_kept(source: Path, store: Store) -> None:
+    for result in curate(RECIPE, [source], store, workers=1):
+        assert result.manifest.stats is not None
+        table = pq.read_table(result.manifest.file(store, result.manifest.stats))
+        assert sum(table["documents"].to_pylist()) == result.manifest.rows
+        assert sum(table["bytes"].to_pylist()) == result.manifest.bytes
+        shards = {shard.name for shard in result.manifest.shards}
+        assert set(table["shard"].to_pylist()) <= shards
