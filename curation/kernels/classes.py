@@ -81,6 +81,14 @@ def japanese_classes() -> npt.NDArray[np.uint8]:
     return table
 
 
+@cache
+def decimal_digits() -> npt.NDArray[np.uint8]:
+    r"""uint8[0x110000], 1 at decimal digits of any script, the \d of `re`."""
+    table = np.fromiter((chr(c).isdecimal() for c in range(CODE_POINTS)), np.uint8, CODE_POINTS)
+    table.flags.writeable = False
+    return table
+
+
 @nb.njit(nogil=True, cache=True)
 def count_classes(b, offsets, table):  # type: ignore[no-untyped-def]
     """int64[rows, 16]: how many characters of each class every text has."""

@@ -12,6 +12,8 @@ KINDS = {
     "quality": "curation.rules.quality:Quality",
     "fineweb": "curation.rules.fineweb:FineWeb",
     "c4": "curation.rules.c4:C4",
+    "hojichar": "curation.rules.hojichar:HojiChar",
+    "word_hits": "curation.rules.hojichar:WordHits",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -12,18 +11,10 @@ import pyarrow as pa
 
 from curation.kernels import c4 as k
 from curation.kernels.buffers import Bytes, Offsets, from_utf8, utf8_view
-from curation.kernels.classes import CODE_POINTS
+from curation.kernels.classes import decimal_digits
 from curation.rules.base import RuleStep, flag, integer
 from curation.steps import Rule, Scored
 from curation.words.english.splitter import english_words
-
-
-@cache
-def _decimal() -> npt.NDArray[np.uint8]:
-    r"""uint8[0x110000], 1 at decimal digits of any script, the \d of `re`."""
-    table = np.fromiter((chr(c).isdecimal() for c in range(CODE_POINTS)), np.uint8, CODE_POINTS)
-    table.flags.writeable = False
-    return table
 
 
 class C4(RuleStep):
@@ -102,7 +93,7 @@ class C4(RuleStep):
         ends = np.zeros(len(offsets), np.int64)
         line_ptr = np.zeros(len(offsets), np.int64)
         counts, lines = k.clean_lines(
-            data, offsets, _decimal(), self._kernel, cleaned, ends, line_ptr
+            data, offsets, decimal_digits(), self._kernel, cleaned, ends, line_ptr
         )
         sentences = self._sentences(cleaned, ends, lines, line_ptr)
         columns_ = [counts[:, q] for q in range(k.LOREM_FIRST)]

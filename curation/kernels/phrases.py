@@ -1,0 +1,141 @@
+"""Many phrases looked for at once: a double-array trie over UTF-8, matched as `re` matches `a|b|c`.
+
+From left to right, at each place the first phrase of the list that fits wins, and the search goes
+on behind it: what `re.findall` gives for an alternation in the order of the list.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Sequence
+
+import numba as nb
+import numpy as np
+
+# base, check int32[states]: the double array; rank int32[states]: index of the phrase that ends in
+# a state, -1 where none does; bounded uint8[phrases]: 1 where katakana may stand on neither side.
+Trie = namedtuple("Trie", "base check rank bounded")
+
+_KATAKANA_FIRST, _KATAKANA_LAST, _LONG_VOWEL = 0x30A1, 0x30F4, 0x30FC
+
+
+def build_trie(phrases: Sequence[str], *, bound_katakana: bool) -> Trie:
+    """The trie of phrases, earlier ones first; with `bound_katakana` phrases of katakana alone
+    (ァ to ヴ and ー) match only where no katakana stands beside them."""
+    children: list[dict[int, int]] = [{}]
+    ends: list[int] = [-1]
+    for index, phrase in enumerate(phrases):
+        node = 0
+        for byte in phrase.encode():
+            child = children[node].get(byte)
+            if child is None:
+                child = children[node][byte] = len(children)
+                children.append({})
+                ends.append(-1)
+            node = child
+        if ends[node] < 0:
+            ends[node] = index
+    size = 1 << 10
+    base, check = np.zeros(size, np.int32), np.full(size, -1, np.int32)
+    rank = np.full(size, -1, np.int32)
+    check[0] = 0
+    low = 1
+    work = [(0, 0)]
+    while work:
+        node, state = work.pop()
+        rank[state] = ends[node]
+        if not children[node]:
+            base[state] = -1
+            continue
+        keys = sorted(children[node])
+        offset = low - keys[0] if low > keys[0] else 1
+        while True:
+            if offset + 256 >= len(check):
+                base = np.concatenate([base, np.zeros(len(base), np.int32)])
+                rank = np.concatenate([rank, np.full(len(rank), -1, np.int32)])
+                check = np.concatenate([check, np.full(len(check), -1, np.int32)])
+            if offset > 0 and all(check[offset + key] < 0 for key in keys):
+                break
+            offset += 1
+        base[state] = offset
+        for key in keys:
+            check[offset + key] = state
+            work.append((children[node][key], offset + key))
+        while check[low] >= 0:
+            low += 1
+    bounded = np.array(
+        [bound_katakana and all(map(_is_katakana, phrase)) for phrase in phrases], np.uint8
+    )
+    used = int(np.flatnonzero(check >= 0).max()) + 257
+    base = np.concatenate([base, np.zeros(257, np.int32)])
+    check = np.concatenate([check, np.full(257, -1, np.int32)])
+    rank = np.concatenate([rank, np.full(257, -1, np.int32)])
+    return Trie(base[:used], check[:used], rank[:used], bounded)
+
+
+def _is_katakana(character: str) -> bool:
+    code = ord(character)
+    return _KATAKANA_FIRST <= code <= _KATAKANA_LAST or code == _LONG_VOWEL
+
+
+@nb.njit(inline="always")
+def _katakana_at(b, i):  # type: ignore[no-untyped-def]
+    """Is the three-byte character at i ァ to ヴ or ー?"""
+    if b[i] != 0xE3:
+        return False
+    code = 0x3000 | ((np.int64(b[i + 1]) & 63) << 6) | (np.int64(b[i + 2]) & 63)
+    return _KATAKANA_FIRST <= code <= _KATAKANA_LAST or code == _LONG_VOWEL
+
+
+@nb.njit(nogil=True)
+def _match(b, s, i, e, trie):  # type: ignore[no-untyped-def]
+    """End of the phrase that matches at i within the text b[s:e], else -1."""
+    state = 0
+    best = -1
+    end = -1
+    j = i
+    while j < e:
+        offset = trie.base[state]
+        if offset < 0:
+            break
+        target = offset + b[j]
+        if trie.check[target] != state:
+            break
+        state = target
+        j += 1
+        rank = trie.rank[state]
+        if rank < 0 or (best >= 0 and rank > best):
+            continue
+        if trie.bounded[rank]:
+            if j < e and _katakana_at(b, j):
+                continue
+            if i - s >= 3 and (b[i - 3] & 0xF0) == 0xE0 and _katakana_at(b, i - 3):
+                continue
+        best = rank
+        end = j
+    return end
+
+
+@nb.njit(nogil=True, cache=True)
+def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
+    """int64[texts, 2]: matches of each text, and their characters."""
+    texts = len(offsets) - 1
+    out = np.zeros((texts, 2), np.int64)
+    for d in range(texts):
+        s = offsets[d]
+        e = offsets[d + 1]
+        i = s
+        while i < e:
+            offset = trie.base[0] + b[i]
+            if trie.check[offset] != 0 or offset == 0:
+                i += 1
+                continue
+            end = _match(b, s, i, e, trie)
+            if end < 0:
+                i += 1
+                continue
+            out[d, 0] += 1
+            for k in range(i, end):
+                out[d, 1] += (b[k] & 0xC0) != 0x80
+            i = end
+    return out
