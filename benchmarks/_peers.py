@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 Decision = tuple[bool, str]
+_JAPANESE = "jpn_Jpan"
 
 
 def datatrove_chain(*, language: str | None, japanese: bool = False) -> list[Any]:
@@ -28,13 +29,32 @@ def datatrove_chain(*, language: str | None, japanese: bool = False) -> list[Any
             C4QualityFilter(filter_no_terminal_punct=False),
             FineWebQualityFilter(),
         ]
-    from benchmarks._fineweb2 import JAPANESE
-
     return [
         *filters,
-        GopherRepetitionFilter(**JAPANESE["repetition"]),
-        GopherQualityFilter(**JAPANESE["quality"]),
-        FineWebQualityFilter(**JAPANESE["fineweb"]),
+        GopherRepetitionFilter(
+            language=_JAPANESE,
+            dup_para_frac=0,
+            dup_line_char_frac=0,
+            dup_para_char_frac=0,
+            dup_line_frac=0.328,
+            top_n_grams=((2, 0.239), (3, 0.196), (4, 0.172)),
+            dup_n_grams=((5, 0.243), (6, 0.225), (7, 0.207), (8, 0.19), (9, 0.175), (10, 0.159)),
+        ),
+        FineWebQualityFilter(
+            language=_JAPANESE,
+            short_line_thr=999,
+            char_duplicates_ratio=0.1,
+            line_punct_thr=0.096,
+            new_line_ratio=0.13,
+        ),
+        GopherQualityFilter(
+            language=_JAPANESE,
+            max_avg_word_length=6,
+            min_avg_word_length=1,
+            stop_words=list("のにをはたてがとで年し・月れさ"),
+            max_non_alpha_words_ratio=0.759,
+            min_stop_words=2,
+        ),
     ]
 
 

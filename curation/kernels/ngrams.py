@@ -17,8 +17,9 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from curation.kernels.counting import count, shift, times
 from curation.kernels.hashing import capacity, finish
-from curation.words.batch import BASE, HASH, HEAD, HEAD2, PACKED, bytes_of, characters_of
+from curation.words.batch import HASH, HEAD, HEAD2, PACKED, bytes_of, characters_of
 
 TOP = (2, 3, 4)
 DUPLICATE = (5, 6, 7, 8, 9, 10)
@@ -28,43 +29,6 @@ _U1 = np.uint64(1)
 _FIVE = np.uint64((1 << 25) - 1)
 _C1 = np.uint64(0xFF51AFD7ED558CCD)
 _C2 = np.uint64(0xC4CEB9FE1A85EC53)
-
-
-@nb.njit(inline="always")
-def _count(table, g, mask, h):  # type: ignore[no-untyped-def]
-    """Count h in the table of generation g; its place. Rows are key, generation << 32 | count."""
-    p = h & mask
-    mark = np.uint64(g) << np.uint64(32)
-    while True:
-        state = table[p, 1]
-        if state < mark:  # left over from an earlier generation: empty
-            table[p, 0] = h
-            table[p, 1] = mark | _U1
-            return p
-        if table[p, 0] == h:
-            table[p, 1] = state + _U1
-            return p
-        p = (p + _U1) & mask
-
-
-@nb.njit(inline="always")
-def _times(table, p):  # type: ignore[no-untyped-def]
-    return np.int64(table[p, 1] & np.uint64(0xFFFFFFFF))
-
-
-@nb.njit(inline="always")
-def _shift(powers, n):  # type: ignore[no-untyped-def]
-    """BASE ** n modulo 2**64."""
-    if n < len(powers):
-        return powers[n]
-    out = _U1
-    base = BASE
-    while n:
-        if n & 1:
-            out *= base
-        base *= base
-        n >>= 1
-    return out
 
 
 @nb.njit(nogil=True)
@@ -92,12 +56,12 @@ def _top(ids, starts, table, g, mask, places, repeated, out):  # type: ignore[no
                 h = (h ^ (h >> np.uint64(29))) * _C1
                 for j in range(2, k):
                     h = (h ^ (h >> np.uint64(32)) ^ np.uint64(ids[i + j])) * _C2
-            places[i] = np.int64(_count(table, g, mask, finish(h)))
+            places[i] = np.int64(count(table, g, mask, finish(h)))
         for i in range(last):  # in order: the first n-gram met wins among equals
-            times = _times(table, places[i]) if places[i] >= 0 else 1
-            repeated[i] = times > 1
-            if times > best:
-                best = times
+            met = times(table, places[i]) if places[i] >= 0 else 1
+            repeated[i] = met > 1
+            if met > best:
+                best = met
                 at = i
         repeated[last] = False
         out[q] = (starts[at + k] - starts[at] + k - 1) * best
@@ -140,10 +104,10 @@ def _candidates(ids, features, table, g, mask, places, out):  # type: ignore[no-
             places[i] = -1
         else:
             h = finish((head * _C1) ^ (second + (head >> np.uint64(31))) * _C2)
-            places[i] = np.int64(_count(table, g, mask, h))
+            places[i] = np.int64(count(table, g, mask, h))
     m = 0
     for i in range(n - 4):
-        if places[i] < 0 or _times(table, places[i]) > 1:
+        if places[i] < 0 or times(table, places[i]) > 1:
             out[m] = i
             m += 1
     return m
@@ -161,10 +125,10 @@ def _duplicates(candidates, m, n, k, prefix, starts, powers, table, g, mask):  #
         if i + k > n:
             break
         size = starts[i + k] - starts[i]
-        h = prefix[i + k] - prefix[i] * _shift(powers, size)
+        h = prefix[i + k] - prefix[i] * shift(powers, size)
         h = finish((h ^ np.uint64(size)) * _C2)
-        p = _count(table, g, mask, h)
-        if _times(table, p) > 1:
+        p = count(table, g, mask, h)
+        if times(table, p) > 1:
             characters += size
             free = i + k
     return characters
@@ -197,7 +161,7 @@ def ngram_statistics(ids, ptr, features, powers):  # type: ignore[no-untyped-def
             row = features[words[i]]
             size = characters_of(row[PACKED])
             starts[i + 1] = starts[i] + size
-            prefix[i + 1] = prefix[i] * _shift(powers, size) + row[HASH]
+            prefix[i + 1] = prefix[i] * shift(powers, size) + row[HASH]
         g = _top(words, starts, table, g, mask, places, repeated, out[d])
         g += 1
         m = _candidates(words, features, table, g, mask, places, candidates)

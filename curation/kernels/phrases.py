@@ -12,16 +12,23 @@ from collections.abc import Sequence
 import numba as nb
 import numpy as np
 
+from curation.kernels.utf8 import decode
+
 # base, check int32[states]: the double array; rank int32[states]: index of the phrase that ends in
 # a state, -1 where none does; bounded uint8[phrases]: 1 where katakana may stand on neither side.
-Trie = namedtuple("Trie", "base check rank bounded")
+# first uint8[65536]: 1 for characters (their low 16 bits) that begin a phrase, 2 for those that are
+# one; pair uint8[65536]: 1 for the first two characters of a phrase, hashed.
+Trie = namedtuple("Trie", "base check rank bounded first pair")
 
 _KATAKANA_FIRST, _KATAKANA_LAST, _LONG_VOWEL = 0x30A1, 0x30F4, 0x30FC
 
 
 def build_trie(phrases: Sequence[str], *, bound_katakana: bool) -> Trie:
     """The trie of phrases, earlier ones first; with `bound_katakana` phrases of katakana alone
-    (ァ to ヴ and ー) match only where no katakana stands beside them."""
+    (ァ to ヴ and ー) come after all others, and match only where no katakana stands beside them, as
+    in HojiChar's expression for `ignore_confused=True`."""
+    if bound_katakana:
+        phrases = sorted(phrases, key=lambda phrase: all(map(_is_katakana, phrase)))
     children: list[dict[int, int]] = [{}]
     ends: list[int] = [-1]
     for index, phrase in enumerate(phrases):
@@ -70,7 +77,13 @@ def build_trie(phrases: Sequence[str], *, bound_katakana: bool) -> Trie:
     base = np.concatenate([base, np.zeros(257, np.int32)])
     check = np.concatenate([check, np.full(257, -1, np.int32)])
     rank = np.concatenate([rank, np.full(257, -1, np.int32)])
-    return Trie(base[:used], check[:used], rank[:used], bounded)
+    first, pair = np.zeros(1 << 16, np.uint8), np.zeros(1 << 16, np.uint8)
+    for phrase in phrases:
+        code = ord(phrase[0])
+        first[code & 0xFFFF] |= 1 if len(phrase) > 1 else 2
+        if len(phrase) > 1:
+            pair[(code * 31 + ord(phrase[1])) & 0xFFFF] = 1
+    return Trie(base[:used], check[:used], rank[:used], bounded, first, pair)
 
 
 def _is_katakana(character: str) -> bool:
@@ -126,13 +139,16 @@ def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
         e = offsets[d + 1]
         i = s
         while i < e:
-            offset = trie.base[0] + b[i]
-            if trie.check[offset] != 0 or offset == 0:
-                i += 1
-                continue
-            end = _match(b, s, i, e, trie)
+            code, width = decode(b, i)
+            begins = trie.first[code & 0xFFFF]
+            if begins == 1:
+                begins = 0
+                if i + width < e:
+                    second, _ = decode(b, i + width)
+                    begins = trie.pair[(code * 31 + second) & 0xFFFF]
+            end = _match(b, s, i, e, trie) if begins else -1
             if end < 0:
-                i += 1
+                i += width
                 continue
             out[d, 0] += 1
             for k in range(i, end):

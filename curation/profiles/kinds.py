@@ -13,6 +13,7 @@ KINDS = {
     "fineweb": "curation.rules.fineweb:FineWeb",
     "c4": "curation.rules.c4:C4",
     "hojichar": "curation.rules.hojichar:HojiChar",
+    "japanese": "curation.rules.japanese:Japanese",
     "word_hits": "curation.rules.hojichar:WordHits",
 }
 

@@ -92,3 +92,62 @@ def english_documents(*, count: int, seed: int) -> list[str]:
         draw.shuffle(lines)
         documents.append("".join(line + draw.choice(_BREAKS) for line in lines))
     return documents
+
+
+_JAPANESE = tuple(
+    word
+    for line in (
+        "これ は テスト です が 日本語 の 文章 を 分割 して 評価 する ため に 作り ました と",
+        "言った 私 たち 東京 大阪 京都 へ 行く 時間 年 月 日 新しい 古い 大きな 小さな 本 手 山 川 海",
+        "空 人 犬 猫 「はい。」 コンピューター コンピューター・ソフト データ プログラム アスパラガス",
+        "リュックサック １２３ 2024年1月31日 ２０２４/1/2 (月) (金) 12話 ３話 コメント 投稿 質問",
+        "レビュー SOLD OUT ページ 楽天市場 送料 営業時間 English words ｶﾀｶﾅ 𠮟る ①②③ ■ ○ ー 々 〆",
+        "http://example.jp/ ㈱ ヴ ゎ ゟ ヿ か゛ １－２ ー",
+    )
+    for word in line.split(" ")
+)
+_JAPANESE_ENDS = ("。",) * 8 + (
+    "！",
+    "？",
+    "!?",
+    "…",
+    "・・・",
+    "...",
+    "．",
+    "」",
+    "。」",
+    "",
+    "、",
+)
+
+
+def japanese_line(draw: random.Random) -> str:
+    """One line of some sentences."""
+    sentences = []
+    for _ in range(draw.choice((1, 1, 2, 3, 5))):
+        words = [draw.choice(_JAPANESE) for _ in range(draw.choice((1, 3, 6, 10, 20)))]
+        if draw.random() < 0.4:
+            words.insert(draw.randrange(len(words)), draw.choice("、，"))
+        sentences.append("".join(words) + draw.choice(_JAPANESE_ENDS))
+    return draw.choice(("", "", "", "", "　", "・", "- ", "■")) + "".join(sentences)
+
+
+def japanese_documents(*, count: int, seed: int) -> list[str]:
+    """As `english_documents`, in Japanese."""
+    draw = random.Random(seed)
+    documents = ["", " ", "\n", "。", "！？", "あ", "…\n…\n", "-" * 20, "あ" * 250, "a" * 60 + "あ"]
+    while len(documents) < count:
+        size = draw.choice((1, 2, 3, 6, 10, 20, 40))
+        lines = [japanese_line(draw) for _ in range(size)]
+        kind = draw.random()
+        if kind < 0.15:
+            lines += [draw.choice(lines)] * draw.randint(1, size + 1)
+        elif kind < 0.25:
+            lines = lines[: size // 2 + 1] * 2
+        elif kind < 0.33:
+            lines.append(draw.choice(_JAPANESE) * draw.randint(5, 80))
+        elif kind < 0.4:
+            lines += [""] * size
+        draw.shuffle(lines)
+        documents.append("".join(line + draw.choice(("\n",) * 8 + ("\n\n",)) for line in lines))
+    return documents

@@ -1,0 +1,47 @@
+"""Counting hashes, and hashes of any stretch of a sequence from hashes of its prefixes."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from curation.words.batch import BASE
+
+_U1 = np.uint64(1)
+
+
+@nb.njit(inline="always")
+def count(table, g, mask, h):  # type: ignore[no-untyped-def]
+    """Count h in the table of generation g; its place. Rows are key, generation << 32 | count."""
+    p = h & mask
+    mark = np.uint64(g) << np.uint64(32)
+    while True:
+        state = table[p, 1]
+        if state < mark:  # left over from an earlier generation: empty
+            table[p, 0] = h
+            table[p, 1] = mark | _U1
+            return p
+        if table[p, 0] == h:
+            table[p, 1] = state + _U1
+            return p
+        p = (p + _U1) & mask
+
+
+@nb.njit(inline="always")
+def times(table, p):  # type: ignore[no-untyped-def]
+    return np.int64(table[p, 1] & np.uint64(0xFFFFFFFF))
+
+
+@nb.njit(inline="always")
+def shift(powers, n):  # type: ignore[no-untyped-def]
+    """BASE ** n modulo 2**64."""
+    if n < len(powers):
+        return powers[n]
+    out = _U1
+    base = BASE
+    while n:
+        if n & 1:
+            out *= base
+        base *= base
+        n >>= 1
+    return out

@@ -1,0 +1,102 @@
+"""Swallow v1's quality statistics, as published or as a reader would count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.kernels import japanese as k
+from curation.kernels.buffers import utf8_view
+from curation.rules.base import RuleStep, fraction, integer, ratio
+from curation.steps import Rule, Scored
+from curation.words.batch import powers
+
+
+@cache
+def _powers() -> npt.NDArray[np.uint64]:
+    return powers()
+
+
+class Japanese(RuleStep):
+    """Repetition, sentences and kana of Japanese text (Okazaki et al., arXiv 2404.17733).
+
+    `published: true` gives the numbers of Swallow v1's quality.py: ー, ・ and kanji above U+FFFF
+    are not Japanese, blank lines are paragraphs, quotes are cut at 。. `published: false` leaves
+    blank lines out and minds quotes; its kana shares stay Swallow's, `characters` has the reader's.
+    """
+
+    default_name = "japanese"
+    options: ClassVar[dict[str, type]] = {"published": bool}
+    statistics = (
+        integer("num_letters", "characters", "length of the text"),
+        integer("num_japanese_letters", "characters", "kana, kanji, 、，。．！？"),
+        fraction("duplicate_paragraph_fraction", "lines that an earlier one equals"),
+        fraction("duplicate_sentence_fraction", "sentences that an earlier one equals"),
+        fraction("duplicate_paragraph_fraction_in_character", "their characters"),
+        fraction("duplicate_sentence_fraction_in_character", "their characters"),
+        *(
+            fraction(f"top_{n}gram_character_fraction", f"most frequent {n}-gram, of all {n}-grams")
+            for n in range(2, 5)
+        ),
+        *(
+            fraction(
+                f"duplicate_{n}gram_character_fraction",
+                f"kinds of {n}-grams that occur twice, of all kinds",
+            )
+            for n in range(5, 11)
+        ),
+        fraction("hiragana_fraction", "hiragana of the Japanese letters"),
+        fraction("katakana_fraction", "katakana of the Japanese letters"),
+        fraction("kanji_fraction", "kanji of the Japanese letters"),
+        fraction("japanese_fraction", "Japanese letters of all characters"),
+        fraction("avg_sentence_length", "mean length of a sentence", "characters"),
+        integer("max_sentence_length", "characters", "length of the longest sentence"),
+        fraction("ellipsis_fraction", "sentences that end with ・ or …"),
+    )
+
+    def __init__(
+        self, *, published: bool = False, rules: Sequence[Rule] = (), name: str | None = None
+    ) -> None:
+        super().__init__(rules=rules, name=name)
+        self.published = published
+        self.settings = {"published": published}
+
+    def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
+        found = k.japanese_statistics(*utf8_view(text), _powers(), self.published)
+        letters = found[:, k.LETTERS]
+        japanese = found[:, k.HIRAGANA : k.TOTEN + 1].sum(axis=1)
+        sentences = found[:, k.SENTENCES]
+
+        def share(part: int, whole: int) -> npt.NDArray[np.float64]:
+            return np.nan_to_num(ratio(found[:, part], found[:, whole]))
+
+        tops = [ratio(found[:, k.TOP + q], letters - 1 - q) for q in range(3)]
+        for q, values in enumerate(tops):
+            values[letters < q + 2] = np.nan
+        return Scored(
+            self.arrays(
+                [
+                    letters,
+                    japanese,
+                    share(k.SAME_PARAGRAPHS, k.PARAGRAPHS),
+                    share(k.SAME_SENTENCES, k.SENTENCES),
+                    share(k.SAME_PARAGRAPH_LETTERS, k.PARAGRAPH_LETTERS),
+                    share(k.SAME_SENTENCE_LETTERS, k.SENTENCE_LETTERS),
+                    *tops,
+                    *(share(k.REPEATED + q, k.KINDS + q) for q in range(6)),
+                    *(
+                        np.nan_to_num(ratio(found[:, kind], japanese))
+                        for kind in (k.HIRAGANA, k.KATAKANA, k.KANJI)
+                    ),
+                    np.nan_to_num(ratio(japanese, letters)),
+                    np.nan_to_num(ratio(found[:, k.SENTENCE_LETTERS], sentences)),
+                    found[:, k.LONGEST_SENTENCE],
+                    share(k.ELLIPSES, k.SENTENCES),
+                ]
+            )
+        )
