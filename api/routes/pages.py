@@ -219,7 +219,7 @@ def runs_page(request: Request, catalog: CatalogDep) -> Response:
 
 @router.get("/runs/{id}", dependencies=[READ])
 def run_page(request: Request, catalog: CatalogDep, id: str) -> Response:
-    return _page(request, "run.html", here="runs", run=Runs(catalog).get(id))
+    return _page(request, "run.html", here="runs", json=f"/v1/runs/{id}", run=Runs(catalog).get(id))
 
 
 def _aliases(catalog: Catalog, kind: Any, name: str, number: int) -> list[str]:

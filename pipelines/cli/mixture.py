@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.common import json_option, print_json
+from pipelines.cli.mixture_diff import diff
 from pipelines.cli.mixture_plan import explain, plan
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def command() -> None:
 
 command.add_command(plan)
 command.add_command(explain)
+command.add_command(diff)
 
 
 @command.command()
