@@ -62,9 +62,11 @@ def list_datasets(catalog: CatalogDep, page: PageDep) -> Response:
 
 
 @router.get("/{name}", dependencies=[READ])
-def get_dataset(request: Request, catalog: CatalogDep, name: str) -> Response:
-    """One dataset: all versions, newest first, and where its aliases point."""
-    versions = catalog.versions("dataset", name)
+def get_dataset(
+    request: Request, catalog: CatalogDep, settings: SettingsDep, name: str
+) -> Response:
+    """One dataset: its newest versions, and where its aliases point."""
+    versions = catalog.versions("dataset", name, limit=settings.page_items)
     document = {
         "name": name,
         "versions": [

@@ -82,13 +82,15 @@ def _versions(catalog: Catalog, name: str) -> list[Any]:
 
 
 @router.get("/{name}", dependencies=[READ])
-def get_mixture(request: Request, catalog: CatalogDep, name: str) -> Response:
-    """One mixture: all versions, newest first, and where its aliases point."""
+def get_mixture(
+    request: Request, catalog: CatalogDep, settings: SettingsDep, name: str
+) -> Response:
+    """One mixture: its newest versions, and where its aliases point."""
     document = {
         "name": name,
         "versions": [
             {"version": item.number, "digest": item.digest, "created": item.created}
-            for item in catalog.versions("mixture", name)
+            for item in catalog.versions("mixture", name, limit=settings.page_items)
         ],
         "aliases": [alias_document(move) for move in catalog.aliases("mixture", name)],
     }

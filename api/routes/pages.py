@@ -24,6 +24,7 @@ READ = Depends(require("read", page=True))
 SAMPLE = 8  # documents on a dataset's page
 NEWEST = 5  # plans and datasets on the first page
 MAX_INPUTS = 20
+MAX_ROWS = 50  # plans and versions on the page of one dataset or mixture
 MAX_STAGES = 14
 
 
@@ -120,8 +121,10 @@ def dataset_version_page(
         reasons=rows.reasons(version),
         inputs=manifest.inputs[:MAX_INPUTS],
         more_inputs=max(len(manifest.inputs) - MAX_INPUTS, 0),
-        plans=[rows.plan_row(record) for record in catalog.plans_with(version.digest)],
-        versions=catalog.versions("dataset", name),
+        plans=[
+            rows.plan_row(record) for record in catalog.plans_with(version.digest, limit=MAX_ROWS)
+        ],
+        versions=catalog.versions("dataset", name, limit=MAX_ROWS),
         reason=reason,
         documents=None if documents is None else rows.document_rows(documents),
     )
@@ -166,8 +169,11 @@ def mixture_version_page(request: Request, catalog: CatalogDep, name: str, ref: 
         aliases=_aliases(catalog, "mixture", name, version.number),
         text=version.text,
         changes=changes,
-        plans=[rows.plan_row(record) for record in catalog.plans(mixture=version.reference)],
-        versions=catalog.versions("mixture", name),
+        plans=[
+            rows.plan_row(record)
+            for record in catalog.plans(mixture=version.reference, limit=MAX_ROWS)
+        ],
+        versions=catalog.versions("mixture", name, limit=MAX_ROWS),
     )
 
 

@@ -256,14 +256,14 @@ class Catalog(Pointers):
             if any(parent.endswith(ending) for parent in item.document.get("parents", ()))
         ]
 
-    def plans_with(self, dataset_digest: str) -> list[PlanRecord]:
+    def plans_with(self, dataset_digest: str, *, limit: int | None = None) -> list[PlanRecord]:
         """Every plan that has a source of this dataset version, newest first."""
         uses = models.plan_sources.c
         chosen = select(uses.plan).where(uses.digest == dataset_digest)
         table = models.plans.c
         query = select(models.plans).where(table.digest.in_(chosen))
         with self.database.read() as rows:
-            found = rows.execute(query.order_by(table.created.desc(), table.digest))
+            found = rows.execute(query.order_by(table.created.desc(), table.digest).limit(limit))
             return [_plan(row) for row in found]
 
     def name_of(self, kind: Kind, digest: str) -> str | None:

@@ -22,6 +22,8 @@ from mixtures.catalog.models import HEAD
 
 ENVIRONMENT = "AWASE_CATALOG"
 BUSY_SECONDS = 30.0
+# More than the threads that a server answers with, so that none waits for a connection.
+MAX_CONNECTIONS = {"pool_size": 5, "max_overflow": 60}
 _LOCK = 0x61776173  # PostgreSQL advisory lock for migrations: "awas"
 
 
@@ -139,8 +141,9 @@ def _engine(url: str) -> Engine:
                 "or leave it unset for SQLite inside the store"
             )
         if parsed.get_backend_name() == "postgresql":
-            return sa.create_engine(parsed, pool_pre_ping=True)
-        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+            return sa.create_engine(parsed, pool_pre_ping=True, **MAX_CONNECTIONS)
+        options = {"timeout": BUSY_SECONDS}
+        engine = sa.create_engine(parsed, connect_args=options, **MAX_CONNECTIONS)
     except ArgumentError as error:
         raise UsageError(f"{ENVIRONMENT} is not a database URL ({error})") from error
     except (NoSuchModuleError, ModuleNotFoundError) as error:
