@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 STAMP  := $(VENV)/.installed
 export UV_LINK_MODE ?= copy
 
-.PHONY: setup demo test check format lock faults faults-long bench bench-stream bench-plan serve clean
+.PHONY: setup demo test test-torch check format lock faults faults-long bench bench-stream bench-plan serve clean
 
 setup: $(STAMP)  ## install the locked dependencies and awase itself into .venv
 
@@ -28,6 +28,10 @@ demo: setup  ## the main job on real text: curate, tokenize, mix, serve, train, 
 
 test: setup  ## all tests that need nothing but this checkout
 	$(BIN)/python -m pytest -n 2 -m "not faults and not executors and not torch"
+
+test-torch: setup  ## the torch adapter and examples/train_ddp.py; installs torch into .venv
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet torch==2.13.0 torchdata==0.11.0
+	$(BIN)/python -m pytest -m torch tests/client
 
 check: setup  ## format, lint, types, import contracts, dependencies
 	$(BIN)/ruff format --check .
