@@ -183,10 +183,7 @@ def resolve(
     if len(sources) > MAX_SOURCES:
         raise RefusedPlan(f"{len(sources)} sources; a plan holds {MAX_SOURCES} at most")
     tokenizer = catalog.tokenizer(mixture.tokenizer)
-    datasets: dict[str, DatasetVersion] = {}
-    for source in sources:
-        if source.dataset not in datasets:
-            datasets[source.dataset] = catalog.dataset(source.dataset)
+    datasets = catalog.datasets_of(source.dataset for source in sources)
     token_sets = {
         dataset.text_digest: catalog.token_set(dataset.text_digest, tokenizer.digest)
         for dataset in datasets.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, select
 
 from curation.base.digest import digest_bytes
 from curation.base.errors import Failed, NotFound, UsageError
-from curation.base.names import Reference
+from curation.base.names import Reference, parse_reference
 from curation.base.store import Store, put_if_absent, to_json
 from curation.shards import manifest as manifests
 from mixtures.catalog import models, rebuild, refs
@@ -105,6 +105,19 @@ class Catalog(Pointers):
     def dataset(self, ref: str | Reference) -> DatasetVersion:
         """The version that `ref` means now; without selector the newest."""
         return self._dataset(self.version("dataset", ref))
+
+    def datasets_of(self, references: Iterable[str]) -> dict[str, DatasetVersion]:
+        """What each reference means now; many bare names are looked up in one query."""
+        parsed = {ref: parse_reference(ref, what="dataset") for ref in references}
+        bare = {reference.name for ref, reference in parsed.items() if ref == reference.name}
+        newest = {item.name: item for item in self.newest("dataset")} if len(bare) > 20 else {}
+        found = {}
+        for ref, reference in parsed.items():
+            item = newest.get(ref)
+            if item is None or not self._is_newest("dataset", item):
+                item = self.version("dataset", reference)
+            found[ref] = self._dataset(item)
+        return found
 
     def datasets(self, *, after: str = "", limit: int | None = None) -> list[DatasetVersion]:
         """The newest version of each dataset, by name."""

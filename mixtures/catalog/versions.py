@@ -62,7 +62,7 @@ class Versions:
         with self.database.read() as rows:
             return rows.execute(query).first()
 
-    def _is_newest(self, kind: Kind, row: Row[Any]) -> bool:
+    def _is_newest(self, kind: Kind, row: Row[Any] | Version) -> bool:
         """Whether no ref follows the row's; a plan of 1,000 datasets asks this 1,000 times."""
         folder = self.store.refs_dir(row.name, kind)
         return not (folder / f"{row.number + 1}.json").exists()

@@ -20,7 +20,7 @@ from pipelines.cli.common import (
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog
     from mixtures.explain import Line
-    from mixtures.plan import Draft
+    from mixtures.plan import Draft, Resolved
     from mixtures.spec import Mixture
 
 
@@ -41,20 +41,18 @@ def plan(mixture: str, changes: str | None, as_json: bool, workers: int) -> None
     licences and bytes read. A plan that cannot be honoured is refused with exit code 3.
     """
     from mixtures.explain import changed, describe, headline
-    from mixtures.plan import draft_of, draft_plan, write_plan
+    from mixtures.plan import draft_of, resolve, write_plan
 
     asked = _pairs(changes) if changes else {}
     with open_catalog() as catalog:
         read, reference = open_mixture(catalog, mixture)
         with progress_bar("views") as progress:
-            draft = draft_plan(read, catalog, open_store(), workers=workers, progress=progress)
+            resolved = resolve(read, catalog, open_store(), workers=workers, progress=progress)
         if asked:
-            other = draft_of(changed(read, asked), draft.resolved)
-            if as_json:
-                print_json({"plan": describe(draft), "what_if": describe(other)})
-            else:
-                _print_comparison(draft, other)
+            now, refusal = _draft_or_refusal(read, resolved)
+            _compare(now, refusal, draft_of(changed(read, asked), resolved), as_json=as_json)
             return
+        draft = draft_of(read, resolved)
         write_plan(draft.document, catalog, open_store(), reference=reference)
     if as_json:
         print_json(describe(draft))
@@ -175,6 +173,34 @@ def _print_lines(lines: Sequence[Line], entries: Sequence[dict[str, Any]]) -> No
         ],
         right=_NUMBERS,
     )
+
+
+def _draft_or_refusal(
+    mixture: Mixture, resolved: Sequence[Resolved]
+) -> tuple[Draft | None, str | None]:
+    """The mixture as it is may be refused; then a what-if may be the way out."""
+    from curation.base.errors import RefusedPlan
+    from mixtures.plan import draft_of
+
+    try:
+        return draft_of(mixture, resolved), None
+    except RefusedPlan as error:
+        return None, str(error)
+
+
+def _compare(now: Draft | None, refusal: str | None, other: Draft, *, as_json: bool) -> None:
+    from mixtures.explain import describe, headline, total_lines
+
+    if as_json:
+        before = None if now is None else describe(now)
+        print_json({"plan": before, "refused": refusal, "what_if": describe(other)})
+        return
+    if now is None:
+        click.echo(f"now      refused: {refusal}", err=True)
+        click.echo(f"what if  {headline(other)}")
+        _print_lines(total_lines(other), other.document["sources"])
+    else:
+        _print_comparison(now, other)
 
 
 def _print_comparison(draft: Draft, other: Draft) -> None:

@@ -159,6 +159,14 @@ def test_the_command_line_plans_explains_and_compares(
     assert run(["mixture", "plan", "blend", "--what-if", "budget=16K"]) == 0
     assert "5.25" in capsys.readouterr().out
 
+    file.write_text(TEXT.replace("8001", "80K"))
+    assert run(["mixture", "plan", str(file)]) == 3
+    capsys.readouterr()
+    assert run(["mixture", "plan", str(file), "--what-if", "budget=8K", "--json"]) == 0
+    out = json.loads(capsys.readouterr().out)
+    assert out["plan"] is None
+    assert "max_epochs is 10" in out["refused"]
+    assert out["what_if"]["tokens"] == 8000
     assert run(["mixture", "plan", "blend", "--what-if", "max_epochs.ja.web=1"]) == 3
     assert "3.28 epochs of its 800, max_epochs is 1" in capsys.readouterr().err
     assert run(["mixture", "plan", "blend", "--what-if", "budget"]) == 2

@@ -219,3 +219,21 @@ def test_a_file_that_is_no_database_is_reported_with_the_way_out(
 def test_a_catalog_url_of_another_kind_is_refused(store: Store) -> None:
     with pytest.raises(UsageError, match="postgresql"):
         Catalog.open(store, "mysql://x:secret@host/db")
+
+
+def test_many_references_mean_what_each_means_alone(
+    store: Store, catalog: Catalog, committed: Callable[[str, str], DatasetManifest]
+) -> None:
+    names = [f"d{k}" for k in range(25)]
+    for name in names:
+        catalog.register_dataset(name, committed(name, "one"))
+    catalog.set_alias("dataset", "d3", "prod", 1)
+    with Catalog.open(store) as other:
+        # published after this catalog read its rows, and once only as a ref
+        other.register_dataset("d3", committed("d3", "two"))
+    references = [*names, "d3@1", "d3@prod", f"d4@{committed('d4', 'one').digest}"]
+    found = catalog.datasets_of(references)
+    assert found == {ref: catalog.dataset(ref) for ref in references}
+    assert (found["d3"].number, found["d3@prod"].number) == (2, 1)
+    with pytest.raises(NotFound, match="'d99'"):
+        catalog.datasets_of([*names, "d99"])
