@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import _peers as peers
+from benchmarks._curation_pipeline import PIPELINE_MEGABYTES, memory, pipeline
 from benchmarks._table import RUNS, Measured, Table
 from benchmarks._table import measure as measure_wall
 from curation.profiles import load_profile
@@ -279,10 +280,19 @@ def compile_time(table: Table, cases: Sequence[str]) -> None:
             table.add(case, "s", time.perf_counter() - started)
 
 
+def pipelines_of(table: Table, names: Sequence[str]) -> None:
+    """Reader to committed Parquet with en-default and ja-default, by processes."""
+    texts = sample("ja", PIPELINE_MEGABYTES) + sample("en", PIPELINE_MEGABYTES)
+    random.Random(1).shuffle(texts)
+    pipeline(table, names, texts)
+
+
 GROUPS = {
     english_rules: ("en-rules-rerun", "en-rules-unseen", "en-rules-cold"),
     english_chains: ("en-chain-rerun", "en-default-rerun"),
     compile_time: ("compile-first", "compile-cached"),
+    pipelines_of: ("pipeline-1", "pipeline-2"),
+    memory: ("memory-random",),
 }
 
 

@@ -66,3 +66,12 @@ def test_the_fingerprint_follows_what_decides_the_result_and_nothing_else() -> N
     assert parse_recipe("# a comment\n" + LEAST + "description: more words\n").fingerprint == base
     for change in ("normalise: false\n", "output: {shard_bytes: 1MB}\n", "language: {prefix: 9}\n"):
         assert parse_recipe(LEAST + change).fingerprint != base
+
+
+def test_the_recipe_of_the_documentation_is_one() -> None:
+    text = (ROOT / "docs" / "curation.md").read_text("utf-8")
+    [block] = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    recipe = parse_recipe(block)
+    assert [dataset.name for dataset in recipe.datasets] == ["web-ja", "web-en"]
+    assert recipe.normalise is not None
+    assert recipe.normalise.off == {"ideographic_space"}
