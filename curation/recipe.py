@@ -30,6 +30,7 @@ from curation.base.predicate import Predicate
 from curation.dedup.minhash import PRESETS, MinHash, Unit
 from curation.language import MARGIN, PREFIX_CHARACTERS, Language
 from curation.normalise import SWITCHES, Normalise
+from curation.readers.foreign import PREFIX, reader_names
 from curation.readers.records import ReadOptions
 from curation.steps import PART, Step, fingerprint_of, rules_document
 
@@ -37,7 +38,7 @@ VERSION = 1
 KEYS = ("version", "name", "description", "input", "normalise", "language", "datasets", "output")
 _INPUT = (
     *("format", "text", "fields", "columns", "constants", "max_bad_records", "max_record_bytes"),
-    *("max_expansion", "task_bytes"),
+    *("max_expansion", "task_bytes", "datatrove"),
 )
 _DATASET = ("languages", "min_score", "profile", "steps", "annotate", "keep", "dedup")
 FORMATS = ("auto", "jsonl", "parquet", "text", "html")
@@ -177,8 +178,11 @@ def _input(fields: Fields | None) -> InputOptions:
         max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=10**9) or 0,
         max_record_bytes=_size(fields, "max_record_bytes", default.max_record_bytes),
     )
+    chosen = None if format == "auto" else format
+    if "datatrove" in fields:
+        chosen = PREFIX + fields.choice("datatrove", reader_names(), "")
     return InputOptions(
-        None if format == "auto" else format,
+        chosen,
         read,
         fields.integer("max_expansion", 200, minimum=1, maximum=10**6) or 200,
         _size(fields, "task_bytes", InputOptions().task_bytes),

@@ -11,6 +11,7 @@ from curation.base.names import NAME
 from curation.dedup.minhash import PRESETS
 from curation.normalise import SWITCHES
 from curation.profiles import profile_names
+from curation.readers.foreign import reader_names
 from curation.recipe import FORMATS, RENAMED, TYPES, VERSION
 from curation.steps import PART
 
@@ -70,6 +71,7 @@ def _input() -> dict[str, Any]:
     return _object(
         {
             "format": {"enum": list(FORMATS)},
+            "datatrove": {"enum": reader_names()},
             "text": _TEXT | {"description": "the record's field that holds the text"},
             "fields": _object(dict.fromkeys(RENAMED, _TEXT)),
             "columns": {

@@ -26,7 +26,7 @@ from curation.batch import FILE, LANGUAGE, ROW, Batch
 from curation.dedup import keys as matching
 from curation.layers import Layer
 from curation.plan import DatasetPlan, RunPlan, common, rewrites, route
-from curation.readers import READERS
+from curation.readers import reader_of
 from curation.readers.records import BadRecords
 from curation.steps import Scored, Step, column
 
@@ -61,7 +61,7 @@ def read_documents(plan: RunPlan, task: int, bad: BadRecords) -> Iterator[Batch]
     options = plan.recipe.input.read
     for piece in plan.tasks[task]:
         item = plan.files[piece.file]
-        for batch in READERS[item.format](item, piece, options, bad):
+        for batch in reader_of(item)(item, piece, options, bad):
             batch.columns["id"] = _with_ids(plan, batch)
             yield batch
 

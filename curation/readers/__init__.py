@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from curation.batch import Batch
-from curation.readers import html, jsonl, parquet, text
+from curation.readers import foreign, html, jsonl, parquet, text
 from curation.readers.records import BadRecords, ReadOptions
 from curation.readers.survey import Piece, Surveyed
 
@@ -24,4 +24,10 @@ READERS: dict[str, Reader] = {
     "html": html.read,
 }
 
-__all__ = ["READERS", "BadRecords", "Piece", "ReadOptions", "Reader", "Surveyed"]
+
+def reader_of(item: Surveyed) -> Reader:
+    """The reader of a surveyed input."""
+    return foreign.read if item.format.startswith(foreign.PREFIX) else READERS[item.format]
+
+
+__all__ = ["READERS", "BadRecords", "Piece", "ReadOptions", "Reader", "Surveyed", "reader_of"]

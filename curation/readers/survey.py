@@ -108,6 +108,8 @@ def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> li
 
 
 def _known(path: Path, format: str | None) -> bool:
+    if format is not None and format not in FORMATS.values():
+        return not path.name.startswith(".")  # another library's reader: every file is its
     try:
         return format_of(path) == (format or format_of(path))
     except UsageError:
