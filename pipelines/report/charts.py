@@ -51,7 +51,7 @@ def axis_of(values: npt.NDArray[np.float64], threshold: float) -> Axis:
 
 def histogram(values: npt.NDArray[np.float64], rule: Rule) -> Markup:
     """An SVG of the values' distribution; empty without values."""
-    known = values[~np.isnan(values)]
+    known = values[np.isfinite(values)]
     if not len(known):
         return Markup("")
     threshold = float(rule.threshold)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.base.store import Store
+from curation.readers import BadRecords, ReadOptions, reader_of
+from curation.readers.survey import _Cutter, pieces, survey, tasks
+
+
+@given(
+    st.lists(st.binary(max_size=40).map(lambda b: b.replace(b"\n", b"")), max_size=30),
+    st.integers(1, 60),
+    st.integers(1, 17),
+)
+def test_cuts_cover_the_bytes_at_line_ends_however_they_arrive(
+    lines: list[bytes], task_bytes: int, chunk: int
+) -> None:
+    data = b"\n".join(lines)
+    cutter = _Cutter(task_bytes)
+    for start in range(0, len(data), chunk):
+        cutter.feed(data[start : start + chunk])
+    cuts = cutter.finish()
+    assert b"".join(data[start:stop] for start, stop, _, _ in cuts) == data
+    for start, _, row, size in cuts:
+        assert row == data[:start].count(b"\n")
+        assert start == 0 or data[start - 1 : start] == b"\n"
+        assert size > 0
+    whole = _Cutter(task_bytes)
+    whole.feed(data)
+    assert whole.finish() == cuts
+
+
+def test_neighbouring_small_files_share_a_task(tmp_path: Path) -> None:
+    for k in range(10):
+        (tmp_path / f"{k}.txt").write_text("x" * 100)
+    paths = sorted(tmp_path.glob("*.txt"))
+    found = survey(
+        Store(tmp_path / "s"), paths, format=None, task_bytes=350, max_expansion=9, workers=2
+    )
+    cut = tasks(pieces(found), task_bytes=350)
+    assert [[piece.file for piece in task] for task in cut] == [
+        [0, 1, 2],
+        [3, 4, 5],
+        [6, 7, 8],
+        [9],
+    ]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_pieces_together_give_each_line_once(compressed: bool, tmp_path: Path) -> None:
+    lines = [f'{{"id": "d{k}", "text": "line {k} {"y" * (k % 9)}"}}' for k in range(200)]
+    data = ("\n".join(lines) + "\n").encode()
+    path = tmp_path / ("a.jsonl.zst" if compressed else "a.jsonl")
+    path.write_bytes(zstandard.compress(data) if compressed else data)
+    found = survey(
+        Store(tmp_path / "s"), [path], format=None, task_bytes=500, max_expansion=99, workers=1
+    )
+    cut = pieces(found)
+    assert len(cut) > 5
+    seen = []
+    for piece in cut:
+        for batch in reader_of(found[0])(found[0], piece, ReadOptions(), BadRecords(0)):
+            pairs = zip(
+                batch.columns["id"].to_pylist(), batch.columns["__row"].to_pylist(), strict=True
+            )
+            seen += list(pairs)
+    assert seen == [(f"d{k}", k) for k in range(200)]
+
+
+def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n')
+    store = Store(tmp_path / "s")
+    options = {"format": None, "task_bytes": 500, "max_expansion": 99, "workers": 1}
+    first = survey(store, [path], **options)  # type: ignore[arg-type]
+    path.chmod(0o000)
+    assert survey(store, [path], **options) == first  # type: ignore[arg-type]
+    path.chmod(0o600)
+    path.write_text('{"text": "another"}\n')
+    assert survey(store, [path], **options)[0].sha256 != first[0].sha256  # type: ignore[arg-type]
