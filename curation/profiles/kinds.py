@@ -14,6 +14,10 @@ KINDS = {
     "c4": "curation.rules.c4:C4",
     "hojichar": "curation.rules.hojichar:HojiChar",
     "japanese": "curation.rules.japanese:Japanese",
+    "address": "curation.rules.llm_jp:Address",
+    "compression": "curation.rules.llm_jp:Compression",
+    "extract": "curation.rules.llm_jp:Extract",
+    "pii": "curation.pii:PersonalData",
     "word_hits": "curation.rules.hojichar:WordHits",
 }
 

@@ -1,0 +1,166 @@
+import time
+
+import pyarrow as pa
+import pytest
+from hojichar import document_filters
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.pii import PersonalData, check_digit, mask, shadow
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("03-1234-5678", "03-XXXX-XXXX"),
+        ("０３－１２３４－５６７８", "０３－XXXX－XXXX"),
+        ("06ー1234ー5678", "06ーXXXXーXXXX"),
+        ("03(1234)5678", "03(XXXX)XXXX"),
+        ("（03）1234-5678", "（03）XXXX-XXXX"),
+        ("075-123-4567", "075-XXX-XXXX"),
+        ("0166-12-3456", "0166-XX-XXXX"),
+        ("09808-1-2345", "09808-X-XXXX"),
+        ("050-1234-5678", "050-XXXX-XXXX"),
+        ("090 1234 5678", "090 XXXX XXXX"),
+        ("+81-3-1234-5678", "+81-3-XXXX-XXXX"),
+        ("+81-80-1234-5678", "+81-80-XXXX-XXXX"),
+        ("08012345678", "080XXXXXXXX"),
+        ("サーバー0312345678", "サーバー031XXXXXXX"),
+    ],
+)
+def test_phone_numbers_in_all_their_forms(text, masked):
+    found, mails, calls, numbers = mask(f"電話は{text}まで")
+    assert found == f"電話は{masked}まで"
+    assert (mails, calls, numbers) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "注文番号 2024-0312-345678",
+        "07-07-2026",
+        "2024-01-31",
+        "0120-123-456",
+        "0570-000-111",
+        "0800-123-4567",
+        "図03-12",
+        "ISBN 978-4-00-310101-8",
+        "1203-1234-5678",
+        "03-1234-5678-9",
+        "3.14159265358",
+        "00001234567",
+    ],
+)
+def test_other_numbers_stay(text):
+    assert mask(text) == (text, 0, 0, 0)
+
+
+def test_what_hojichar_misses_and_hits_wrongly():
+    peer = document_filters.MaskPersonalInformation()
+    for text in (
+        "０３－１２３４－５６７８",
+        "06ー1234ー5678",
+        "03(1234)5678",
+        "taro＠example.co.jp",
+    ):
+        assert peer(text) == text
+        assert mask(text)[0] != text
+    assert peer("2024-0312-345678") != "2024-0312-345678"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "taro@example.co.jp",
+        "taro＠example.co.jp",
+        "ｔａｒｏ＠ｅｘａｍｐｌｅ．ｊｐ",
+        "taro.yamada+news@mail.example.org",
+        "taro(at)example.com",
+        "taro★example.com",
+        "taro（at）example.com",
+    ],
+)
+def test_mail_addresses_in_all_their_forms(address):
+    text, mails, calls, numbers = mask(f"連絡先：{address}。")
+    assert text == "連絡先：email@example.com。"
+    assert (mails, calls, numbers) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("text", ["@taro", "a@b", "5@10.5", "評価★★★", "星★a", "x @ y.z", "@"])
+def test_other_signs_stay(text):
+    assert mask(text) == (text, 0, 0, 0)
+
+
+def my_number(eleven):
+    return eleven + str(check_digit(eleven))
+
+
+def test_my_number_needs_its_check_digit_and_a_word_near_by():
+    good = my_number("12345678901")
+    grouped = f"{good[:4]}-{good[4:8]}-{good[8:]}"
+    wide = good.translate({ord(str(d)): chr(0xFF10 + d) for d in range(10)})
+    for number in (good, grouped, wide):
+        text, *counts = mask(f"マイナンバー：{number}です")
+        assert text == "マイナンバー：" + "".join("X" if c != "-" else c for c in number) + "です"
+        assert counts == [0, 0, 1]
+    bad = good[:11] + str((int(good[11]) + 1) % 10)
+    assert mask(f"マイナンバー：{bad}")[3] == 0
+    assert mask(f"注文番号：{good}")[3] == 0
+    assert mask("個人番号" + "あ" * 60 + good)[3] == 0
+
+
+def test_one_in_ten_random_numbers_has_a_right_check_digit():
+    right = sum(check_digit(f"{k:011d}") == k % 10 for k in range(0, 10**11, 10**11 // 5000))
+    assert 0.05 < right / 5000 < 0.2
+
+
+def test_masking_twice_changes_nothing_more():
+    text = "taro@example.jp 03-1234-5678 個人番号 " + my_number("98765432109")
+    once = mask(text)[0]
+    assert mask(once) == (once, 0, 0, 0)
+
+
+def test_the_step_counts_and_leaves_clean_batches_alone():
+    step = PersonalData()
+    scored = step.score(pa.array(["a@b.jp x 090-1234-5678", "何もない"], pa.large_string()), {})
+    assert scored.text.to_pylist() == ["email@example.com x 090-XXXX-XXXX", "何もない"]
+    assert scored.scores["phones"].to_pylist() == [1, 0]
+    assert step.score(pa.array(["何もない"], pa.large_string()), {}).text is None
+
+
+PIECES = st.sampled_from(
+    ["03-1234-5678", "０３（１２３４）５６７８", "+81 ", "090", "1234", "-", "ー", " ", "\n", "\r"]
+    + ["a@b.jp", "（ａｔ）", "(AT)", "example.com", "★", "マイナンバー", "123456789018", "＠", "漢"]
+)
+
+
+@given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=4))
+def test_lines_and_whole_texts_are_masked_alike(texts):
+    scored = PersonalData().score(pa.array(texts, pa.large_string()), {})
+    expected = [mask(text) for text in texts]
+    assert (scored.text.to_pylist() if scored.text else texts) == [row[0] for row in expected]
+    for k, name in enumerate(("emails", "phones", "my_numbers")):
+        assert scored.scores[name].to_pylist() == [row[1 + k] for row in expected]
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("０1@＠-ー(）. +8★マイナンバー")))
+def test_any_text_keeps_what_is_not_masked(text):
+    assert len(shadow(text)) == len(text)
+    masked, mails, calls, numbers = mask(text)
+    if not mails + calls + numbers:
+        assert masked == text
+    assert mask(masked)[0] == masked
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["0", "03-", "a@", "a", "a.", "@a-", "(0", "+81", "１", "1234-", "マイナンバー1234 ", "ー1"],
+)
+def test_long_texts_take_linear_time(unit):
+    times = []
+    for size in (50_000, 400_000):
+        text = unit * (size // len(unit))
+        started = time.process_time()
+        mask(text)
+        times.append(time.process_time() - started)
+    assert times[1] < 30 * times[0] + 0.3
