@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 STAMP  := $(VENV)/.installed
 export UV_LINK_MODE ?= copy
 
-.PHONY: setup demo test test-torch check format lock faults faults-long bench bench-stream bench-plan serve clean
+.PHONY: setup demo test test-torch check format lock faults faults-long bench bench-curation bench-stream bench-plan serve clean
 
 setup: $(STAMP)  ## install the locked dependencies and awase itself into .venv
 
@@ -59,6 +59,9 @@ faults: setup  ## kill loops and fault injection
 
 bench-stream: setup  ## the token stream, in process and served, against numpy and the peers
 	$(BIN)/python -m benchmarks.stream $(CASES)
+
+bench-curation: setup  ## rule kernels against datatrove and HojiChar, on ../shared/data or AWASE_BENCH_DATA
+	$(BIN)/python -m benchmarks.curation $(CASES)
 
 bench-plan: setup  ## views, plans and the order of 1,000 sources and 10 M documents
 	$(BIN)/python -m benchmarks.plan $(CASES)

@@ -255,6 +255,54 @@ def english_chains(table: Table, cases: Sequence[str]) -> None:
         )
 
 
+def japanese_rules(table: Table, cases: Sequence[str]) -> None:
+    """ja-words-rerun, ja-hojichar-rerun, ja-swallow-rerun, ja-default-rerun."""
+    texts = sample("ja", PEER_MEGABYTES)
+    work = size_of(texts)
+    if "ja-words-rerun" in cases:
+        from curation.words.japanese import japanese_words
+
+        few = sample("ja", 1.0)
+        chain = Chain(few, language=None, japanese=True)
+        theirs = chain.measured(RUNS)
+        mine = Profile(load_profile("fineweb2-jpn"), few)
+        mine.run()
+        found = measure(mine.run, work=size_of(few), before=japanese_words()._recent.clear)
+        table.add(
+            "ja-words-rerun",
+            "MB/s",
+            found,
+            peer="datatrove",
+            peer_value=theirs,
+            differences=mine.differences(chain.decisions),
+            target=">= 4x",
+        )
+    if "ja-hojichar-rerun" in cases:
+        from hojichar import document_filters
+
+        mine = Profile(load_profile("hojichar-ja"), texts)
+        names = [rule.reason for step in mine.steps for rule in step.rules]
+        filters = [getattr(document_filters, name)() for name in names]
+        decisions = peers.hojichar_decide(filters, texts)
+        theirs = measure(lambda: peers.hojichar_decide(filters, texts), work=work)
+        mine.run()
+        found = measure(mine.run, work=work)
+        table.add(
+            "ja-hojichar-rerun",
+            "MB/s",
+            found,
+            peer="HojiChar",
+            peer_value=theirs,
+            differences=mine.differences(decisions),
+            target=">= 20x",
+        )
+    for case, profile in (("ja-swallow-rerun", "swallow-v1"), ("ja-default-rerun", "ja-default")):
+        if case in cases:
+            mine = Profile(load_profile(profile), texts)
+            mine.run()
+            table.add(case, "MB/s", measure(mine.run, work=work), target=">= 20 MB/s")
+
+
 def compile_time(table: Table, cases: Sequence[str]) -> None:
     """Seconds to a new process's first batch, with an empty numba cache and with a full one."""
     import os
@@ -290,6 +338,12 @@ def pipelines_of(table: Table, names: Sequence[str]) -> None:
 GROUPS = {
     english_rules: ("en-rules-rerun", "en-rules-unseen", "en-rules-cold"),
     english_chains: ("en-chain-rerun", "en-default-rerun"),
+    japanese_rules: (
+        "ja-words-rerun",
+        "ja-hojichar-rerun",
+        "ja-swallow-rerun",
+        "ja-default-rerun",
+    ),
     compile_time: ("compile-first", "compile-cached"),
     pipelines_of: ("pipeline-1", "pipeline-2"),
     memory: ("memory-random",),

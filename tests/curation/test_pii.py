@@ -128,10 +128,17 @@ def test_the_step_counts_and_leaves_clean_batches_alone():
     assert step.score(pa.array(["何もない"], pa.large_string()), {}).text is None
 
 
-PIECES = st.sampled_from(
-    ["03-1234-5678", "０３（１２３４）５６７８", "+81 ", "090", "1234", "-", "ー", " ", "\n", "\r"]
-    + ["a@b.jp", "（ａｔ）", "(AT)", "example.com", "★", "マイナンバー", "123456789018", "＠", "漢"]
-)
+LATIN_PIECES = ["03-1234-5678", "+81 ", "090", "1234", "-", " ", "\n", "a@b.jp", "(AT)", "\r"]
+WIDE_PIECES = [
+    "０３（１２３４）５６７８",
+    "ー",
+    "（ａｔ）",
+    "★",
+    "マイナンバー",
+    "123456789018",
+    "＠",
+]
+PIECES = st.sampled_from([*LATIN_PIECES, *WIDE_PIECES, "example.com", "漢"])
 
 
 @given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=4))
