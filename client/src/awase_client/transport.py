@@ -7,18 +7,16 @@ once two answers agree. After `patience_seconds` without a frame the last failur
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import random
 import socket
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import numpy as np
@@ -33,6 +31,9 @@ from awase_client.errors import (
     Unreachable,
 )
 from awase_client.wire import HEADER_BYTES, Frame, decode
+
+if TYPE_CHECKING:
+    import http.client
 
 T = TypeVar("T")
 
@@ -136,6 +137,8 @@ class Asker:
         self, target: str, take: Callable[[http.client.HTTPResponse], T], *, position: int
     ) -> T:
         """What `take` makes of a 200; Refused, CorruptFrame, CorruptStore or Unreachable."""
+        import http.client  # 30 ms that a trainer which reads a store need not pay
+
         deadline = time.monotonic() + self._options.patience_seconds
         delay = _FIRST_DELAY_SECONDS
         refused = False
@@ -245,9 +248,13 @@ def check_url(url: str) -> str:
 
 
 def _open(url: str, timeout_seconds: float) -> http.client.HTTPConnection:
+    import http.client
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "https":
+        import ssl
+
         return http.client.HTTPSConnection(
             host, parts.port, timeout=timeout_seconds, context=ssl.create_default_context()
         )
@@ -264,6 +271,8 @@ def _read_body(response: http.client.HTTPResponse) -> NDArray[np.uint8]:
     while at < length:
         got = response.readinto(view[at:])
         if got == 0:
+            import http.client
+
             raise http.client.IncompleteRead(b"", length - at)
         at += got
     return body
