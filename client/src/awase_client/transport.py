@@ -2,7 +2,7 @@
 
 Any server may answer any request, so a request that failed goes to the next one. What is tried
 again: no connection, a cut or late answer, a damaged frame, 429 and 5xx. What is not: other 4xx,
-once two answers agree. After `patience_seconds` without a frame the last failure is raised.
+once three answers agree. After `patience_seconds` without a frame the last failure is raised.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Options:
     patience_seconds: float = 60.0
 
 
+_AGREE = 3  # refusals with one status in a row, before one is believed
 _MAX_BODY_BYTES = 1 << 30
 _MAX_PROBLEM_BYTES = 64 << 10
 _MAX_JSON_BYTES = 16 << 20
@@ -141,7 +142,7 @@ class Asker:
 
         deadline = time.monotonic() + self._options.patience_seconds
         delay = _FIRST_DELAY_SECONDS
-        refused = False
+        refusals: list[int] = []
         while True:
             url = self._urls[self._at % len(self._urls)]
             reused = self._connection is not None
@@ -150,13 +151,14 @@ class Asker:
             except (OSError, http.client.HTTPException, CorruptFrame, _Later) as error:
                 self.close()
                 failure = error
-            except Refused:
+            except Refused as refusal:
                 self.close()
-                if refused:
+                refusals.append(refusal.status)
+                if refusals[-_AGREE:] == [refusal.status] * _AGREE or len(refusals) > 9:
                     raise
-                refused = True  # a bit flipped on the way may have made another question of it
-                self._at += 1
+                self._at += 1  # a bit flipped on the way may have made another question of it
                 continue
+            refusals.clear()
             if reused and isinstance(failure, ConnectionError):
                 continue  # the server closed an idle connection, as it may: ask again on a new one
             self.retries += 1
