@@ -57,6 +57,9 @@ test-executors: setup  ## the same digests on Ray and Slurm, which this installs
 faults: setup  ## kill loops and fault injection
 	$(BIN)/python -m pytest -m faults
 
+faults-long: setup  ## the same with 1,000 kills of server and client
+	AWASE_FAULT_KILLS=1000 $(BIN)/python -m pytest -m faults
+
 bench-stream: setup  ## the token stream, in process and served, against numpy and the peers
 	$(BIN)/python -m benchmarks.stream $(CASES)
 
