@@ -24,7 +24,7 @@ from awase_client.engine.reader import Engine
 from awase_client.engine.views import Split
 from awase_client.wire import MEDIA_TYPE, Frame, Part, encode, frame_bytes
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 512 << 10
 HOLD_SECONDS = 1.0
 
 _MEDIA_TYPE = MEDIA_TYPE.encode()
@@ -83,38 +83,38 @@ class FrameResponse(Response):
         places = self._builder.places
         waits = places.locked()
         await places.acquire()
-        holds = True
+        held = _Held(places)
         try:
             if waits and await request.is_disconnected():
                 return
             frame, parts = await self._builder.run(self._build)
-            await self._start(send, frame_bytes(parts))
             rows = frame.block.count
             row_bytes = frame.block.tokens.nbytes // rows if rows else 1
-            tokens: Part | None = parts[1] if rows else None
+            held.tokens = parts[1] if rows else None
+            first, length = parts[0], frame_bytes(parts)
             rest = b"".join(parts[2:] if rows else parts[1:])
-            await send(_piece(parts[0]))
-            at_once = max(1, PIECE_BYTES // row_bytes)
             del frame, parts
-            clock = asyncio.get_running_loop().time
-            deadline = clock() + HOLD_SECONDS
-            for row in range(0, rows, at_once):
-                until = min(rows, row + at_once)
-                if tokens is not None:
-                    piece = tokens[row * row_bytes : until * row_bytes]
-                elif await request.is_disconnected():
-                    return
-                else:
-                    piece = await self._builder.run(self._again, row, until)
-                await send(_piece(piece))
-                if holds and clock() > deadline:
-                    tokens = None
-                    holds = False
-                    places.release()
-            await send({"type": "http.response.body", "body": rest, "more_body": False})
+            timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, held.give_back)
+            try:
+                await self._start(send, length)
+                await send(_piece(first))
+                at_once = max(1, PIECE_BYTES // row_bytes)
+                for row in range(0, rows, at_once):
+                    until = min(rows, row + at_once)
+                    if held.tokens is not None:
+                        # A copy, as the socket's buffer would keep the whole frame alive; it
+                        # costs a fortieth of the CRC.
+                        piece = bytes(held.tokens[row * row_bytes : until * row_bytes])
+                    elif await request.is_disconnected():
+                        return
+                    else:
+                        piece = await self._builder.run(self._again, row, until)
+                    await send(_piece(piece))
+                await send({"type": "http.response.body", "body": rest, "more_body": False})
+            finally:
+                timer.cancel()
         finally:
-            if holds:
-                places.release()
+            held.give_back()
 
     async def _start(self, send: Send, length: int) -> None:
         raw = [(b"content-type", _MEDIA_TYPE), (b"content-length", str(length).encode())]
@@ -137,7 +137,7 @@ class FrameResponse(Response):
         frame = Frame(plan.digest, question.split, total, plan.sequence_length, block)
         return frame, encode(frame)
 
-    def _again(self, row: int, until: int) -> Part:
+    def _again(self, row: int, until: int) -> bytes:
         """The tokens of rows row..until-1, gathered anew: the same bytes."""
         question = self._question
         block = self._engine.read(
@@ -147,8 +147,21 @@ class FrameResponse(Response):
             split=question.split,
             sections=(),
         )
-        tokens: memoryview = block.tokens.data.cast("B")
-        return tokens
+        return block.tokens.tobytes()
+
+
+class _Held:
+    """A place among the whole frames and the tokens in it, until given back."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places: asyncio.Semaphore | None = places
+        self.tokens: Part | None = None
+
+    def give_back(self) -> None:
+        self.tokens = None
+        if self._places is not None:
+            self._places.release()
+            self._places = None
 
 
 def _piece(part: Part) -> dict[str, Any]:

@@ -184,8 +184,9 @@ def test_tokens_are_counted_by_source_beside_the_plan(client: TestClient, stream
 def test_a_slow_reader_gives_its_place_back_and_still_gets_the_same_bytes(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its frame is let go after the first piece, and the rest is gathered again piece by piece."""
-    monkeypatch.setattr("api.frames.HOLD_SECONDS", -1.0)
+    """Its frame is let go at once here, and all pieces are gathered again one by one."""
+    let_go = property(lambda held: None, lambda held, tokens: None)
+    monkeypatch.setattr("api.frames._Held.tokens", let_go, raising=False)
     monkeypatch.setattr("api.frames.PIECE_BYTES", 3 * LENGTH * 2)
     app = create_app(Settings(store=stream.store, frames=1))
     with TestClient(app, base_url="http://127.0.0.1") as client:
