@@ -123,3 +123,4 @@ def serving(store: Path, **settings: object) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+        listener.close()  # uvicorn does, unless it was told to exit before it had started
