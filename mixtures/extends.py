@@ -85,7 +85,7 @@ def merge(top: Mapping, base: Mapping) -> Mapping:
         if key == "sources" and key in entries:
             value = _merge_sources(entry.value, entries[key].value)
             entries[key] = Entry(key, entry.line, entry.column, value, entry.file)
-        elif key != "extends":
+        else:
             entries[key] = entry
     return Mapping(top.line, top.column, entries, top.file)
 

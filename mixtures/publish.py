@@ -7,6 +7,7 @@ from curation.base.names import check_name
 from mixtures.catalog import Catalog, MixtureVersion
 from mixtures.extends import is_file
 from mixtures.spec import Mixture, Place, Resolver, read_mixture
+from mixtures.spec_write import to_yaml
 
 
 def catalog_resolver(catalog: Catalog) -> Resolver:
@@ -34,7 +35,9 @@ def publish(
 ) -> tuple[MixtureVersion, Mixture]:
     """Judge `text` and publish it as the next version of `name`, or find the version it is.
 
-    InvalidDocument with every problem, also where the document calls itself something else.
+    What extends another mixture is kept merged with it, so that the version never changes when a
+    reference moves. InvalidDocument with every problem, also where the document calls itself
+    something else.
     """
     check_name(name, what="mixture")
     mixture = read_mixture(text, file=file, resolver=catalog_resolver(catalog))
@@ -42,5 +45,8 @@ def publish(
         place = mixture.places.get("name", Place(file, 1, 1))
         message = f"the document is named {mixture.name!r} and published as {name!r}"
         raise InvalidDocument([Problem(place.line, place.column, "name", message, place.file)])
-    whole = text.decode() if isinstance(text, bytes) else text
+    if "extends" in mixture.places:
+        whole = to_yaml(mixture)
+    else:
+        whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     return catalog.publish_mixture(name, whole), mixture

@@ -300,7 +300,7 @@ class _Reader:
         allow, deny = self.license_ids(inner, "allow"), self.license_ids(inner, "deny")
         terms = []
         for node in inner.texts("deny_terms"):
-            name = node.text.strip().lower()
+            name = node.text
             if name not in TERMS and not name.startswith(OWN_TERMS):
                 text = f"unknown terms {node.text!r}{nearest(name, TERMS)}"
                 text += f" (names of your own begin with {OWN_TERMS!r})"
