@@ -248,19 +248,22 @@ def _timed(batches: Iterator[Batch], seconds: dict[str, float], name: str) -> It
 
 
 def check_bad_records(plan: RunPlan) -> tuple[int, list[Mapping[str, Any]]]:
-    """(count, the first named) of all tasks; Failed where the run's bound is passed."""
-    from curation.readers.records import KEPT_BAD, too_many
+    """(count, the first named) of all tasks; Failed past the run's bound, or where all are bad."""
+    from curation.readers.records import KEPT_BAD, none_good, too_many
 
-    count = 0
+    count = documents = 0
     named: list[dict[str, Any]] = []
     limit = plan.recipe.input.read.max_bad_records
     for task in range(len(plan.tasks)):
         for dataset in plan.datasets:
             record = plan.layer(dataset.base, task).record() or {}
             count += record.get("bad", 0)
+            documents += record.get("rows", 0)
             named += record.get("named", [])
         if count > limit:
             raise too_many(named, count, limit)
+    if count and not documents:
+        raise none_good(named, count)
     return count, list(named[:KEPT_BAD])
 
 

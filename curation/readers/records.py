@@ -64,6 +64,14 @@ def too_many(named: list[dict[str, Any]], count: int, limit: int) -> Failed:
     )
 
 
+def none_good(named: list[dict[str, Any]], count: int) -> Failed:
+    first = named[0]
+    return Failed(
+        f"{first['file']}:{first['line']}: {first['why']}; none of the input's {count} records "
+        "could be read: mend the input, or say in the recipe how it is read (input.format)"
+    )
+
+
 def to_values(record: Any, options: ReadOptions) -> tuple[str, dict[str, Any]]:
     """(text, other columns) of a record; BadRecord says what is wrong with it."""
     if not isinstance(record, dict):
