@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
+
+INTERRUPTED = 130  # 128 + SIGINT
+TERMINATED = 143  # 128 + SIGTERM
+_signals: list[int] = []  # SIGTERMs received
 
 # name -> (module with a click command or group named `command`, one line of help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -85,7 +90,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on where this one stopped", err=True)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # the reader of our stdout has left, as in `awase ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -102,4 +107,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    sys.exit(run())
+    """The console script. SIGTERM ends a command as Ctrl-C does, so that its children end too."""
+    signal.signal(signal.SIGTERM, _terminated)
+    code = run()
+    sys.exit(TERMINATED if code == INTERRUPTED and _signals else code)
+
+
+def _terminated(number: int, frame: object) -> None:
+    _signals.append(number)
+    raise KeyboardInterrupt

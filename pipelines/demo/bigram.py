@@ -35,10 +35,12 @@ class Bigram:
         self.previous += np.bincount(before, minlength=self.vocabulary)
         self.following += np.bincount(after, minlength=self.vocabulary)
 
-    def loss(self, input_ids: NDArray[Any]) -> tuple[float, float, int]:
-        """(bigram, unigram) negative log-likelihood of `input_ids` in nats, and the pairs."""
+    def loss(self, input_ids: NDArray[Any], *, pad: int | None = None) -> tuple[float, float, int]:
+        """(bigram, unigram) negative log-likelihood in nats, and the pairs without padding."""
         before = input_ids[:, :-1].astype(np.int64).ravel()
         after = input_ids[:, 1:].astype(np.int64).ravel()
+        if pad is not None:
+            before, after = before[after != pad], after[after != pad]
         total = int(self.following.sum())
         unigram = (self.following[after] + 1.0) / (total + self.vocabulary)
         pairs = self.pairs[before * self.vocabulary + after].astype(np.float64)

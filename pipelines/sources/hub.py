@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ SNAPSHOT = "20231101"
 LANGUAGES = ("ja", "en")
 ARTICLES = 2_000  # a language
 LICENSE = "CC-BY-SA-3.0 OR GFDL-1.3-or-later"  # the data set's card
+
+
+def available() -> bool:
+    """False where the user has told the Hub's client to stay offline."""
+    return os.environ.get("HF_HUB_OFFLINE", "0") in ("", "0")
 
 
 def fetch(folder: Path, say: Callable[[str], None]) -> list[Path]:

@@ -44,3 +44,10 @@ def test_counts_of_ranks_add_up_to_those_of_one_reader() -> None:
     halves.learn(rows[1::2])
     assert np.array_equal(whole.pairs, halves.pairs)
     assert whole.loss(rows) == halves.loss(rows)
+
+
+def test_padding_does_not_count() -> None:
+    model = Bigram(10)
+    model.learn(np.tile(np.arange(10, dtype=np.uint16), (5, 3)))
+    padded = np.array([[1, 2, 3, 9, 9, 9]], dtype=np.uint16)
+    assert model.loss(padded, pad=9) == model.loss(padded[:, :3])
