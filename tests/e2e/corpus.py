@@ -8,96 +8,38 @@ import json
 import random
 from pathlib import Path
 
-JA_TOPICS = [
-    "利用者",
-    "設定",
-    "装置",
-    "文書",
-    "記録",
-    "資料",
-    "番組",
-    "機能",
-    "手順",
-    "結果",
-    "条件",
-    "地図",
-    "予定",
-    "質問",
-    "回答",
-    "仕事",
-    "道具",
-]
-JA_PLACES = [
-    "東京",
-    "京都",
-    "画面",
-    "書庫",
-    "会議室",
-    "研究所",
-    "工場",
-    "学校",
-    "図書館",
-    "駅前",
-    "山道",
-    "海辺",
-]
-JA_VERBS = [
-    "確認します",
-    "保存します",
-    "説明します",
-    "比べます",
-    "選びます",
-    "調べます",
-    "書き直します",
-    "見直します",
-]
-JA_HOW = ["ていねいに", "必ず", "あとで", "早めに", "一つずつ", "もう一度", "静かに", "正しく"]
-EN_TOPICS = [
-    "user",
-    "setting",
-    "device",
-    "document",
-    "record",
-    "program",
-    "feature",
-    "result",
-    "question",
-    "answer",
-    "tool",
-]
-EN_PLACES = [
-    "office",
-    "library",
-    "workshop",
-    "station",
-    "garden",
-    "village",
-    "harbour",
-    "laboratory",
-    "museum",
-]
-EN_VERBS = [
-    "checks",
-    "keeps",
-    "explains",
-    "compares",
-    "chooses",
-    "examines",
-    "rewrites",
-    "reviews",
-    "describes",
-]
-EN_HOW = [
-    "carefully",
-    "later",
-    "slowly",
-    "again",
-    "together",
-    "quietly",
-    "properly",
-    "every",
-    "morning",
-]
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+JA_TOPICS = words(
+    "利用者 設定 装置 文書 記録 資料 番組 機能 手順 結果 条件 地図 予定 質問 仕事 道具"
+)
+JA_PLACES = words("東京 京都 画面 書庫 会議室 研究所 工場 学校 図書館 駅前 山道 海辺")
+JA_VERBS = words("確認します 保存します 説明します 比べます 選びます 調べます 書き直します")
+JA_HOW = words("ていねいに 必ず あとで 早めに 一つずつ もう一度 静かに 正しく")
+EN_NOUNS = words(
+    "user setting device document record program feature result question answer tool letter "
+    "river bridge lamp window engine garden teacher farmer captain painter neighbour morning "
+    "winter road market basket kettle blanket picture journey promise reason weather station"
+)
+EN_VERBS = words(
+    "checks keeps explains compares chooses examines rewrites reviews describes carries mends "
+    "paints follows remembers forgets answers opens closes measures borrows"
+)
+EN_ADJECTIVES = words("old quiet narrow bright heavy small careful broken early distant warm plain")
+EN_ADVERBS = words("carefully slowly quietly properly often rarely gladly twice soon once")
+EN_FRAMES = (
+    "The {a} {n} {v} the {m} {r}.",
+    "Nobody in the {n} {v} a {a} {m}, and that is the {o} of it.",
+    "When the {n} {v} {r}, one {m} and the {o} have to wait.",
+    "Of {k} {n}s, only the {a} one {v} its {m} with a {o}.",
+    "A {m} {v} what the {a} {n} left beside the {o}.",
+    "{k} times a year somebody {v} the {n}, {r}, to see that the {m} is still {a}.",
+    "There was a {a} {m} near the {o}; it {v} each {n} that came by.",
+    "Before the {n}, after the {m}, she {v} her {a} {o} {r}.",
+)
 
 
 def japanese(rng: random.Random, sentences: int) -> str:
@@ -114,11 +56,21 @@ def japanese(rng: random.Random, sentences: int) -> str:
 def english(rng: random.Random, sentences: int) -> str:
     lines = []
     for _ in range(sentences):
-        a, b = rng.sample(EN_TOPICS, 2)
-        lines.append(
-            f"In the {rng.choice(EN_PLACES)}, the {a} that you have with the {b} is what somebody "
-            f"{rng.choice(EN_VERBS)} {rng.choice(EN_HOW)} of {rng.randrange(2, 999)} times."
-        )
+        n, m, o = rng.sample(EN_NOUNS, 3)
+        pieces = []
+        for frame in rng.sample(EN_FRAMES, 2):
+            pieces.append(
+                frame.format(
+                    n=n,
+                    m=m,
+                    o=o,
+                    a=rng.choice(EN_ADJECTIVES),
+                    v=rng.choice(EN_VERBS),
+                    r=rng.choice(EN_ADVERBS),
+                    k=rng.randrange(2, 999),
+                )
+            )
+        lines.append(" ".join(pieces))
     return "\n".join(lines)
 
 
