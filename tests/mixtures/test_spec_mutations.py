@@ -11,6 +11,7 @@ from curation.base.digest import digest_of
 from curation.base.errors import InvalidDocument
 from mixtures.extends import file_resolver
 from mixtures.spec import read_mixture, stage_weights
+from mixtures.spec_write import to_yaml
 
 VALID = """\
 version: 1
@@ -124,3 +125,10 @@ def test_a_folder_or_device_in_extends_is_a_problem() -> None:
                     VALID + f"extends: {reference}\n", file=str(path), resolver=file_resolver
                 )
             assert caught.value.problems[0].key == "extends"
+
+
+def test_written_yaml_reads_back_as_the_same_mixture() -> None:
+    mixture = read_mixture(VALID)
+    text = to_yaml(mixture)
+    assert read_mixture(text) == mixture
+    assert to_yaml(read_mixture(text)) == text
