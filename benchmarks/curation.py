@@ -153,7 +153,7 @@ def english_rules(table: Table, cases: Sequence[str]) -> None:
     theirs = chain.measured(RUNS)
     differ = mine.differences(chain.decisions)
     if "en-rules-rerun" in cases:
-        found = measure(mine.run, work=work, before=words._recent.clear)
+        found = measure(mine.run, work=work, before=words.forget_texts)
         table.add(
             "en-rules-rerun",
             "MB/s",
@@ -167,6 +167,7 @@ def english_rules(table: Table, cases: Sequence[str]) -> None:
         others = sample("en", 25, sources=english_halves()[1])
         words.forget()
         Profile(load_profile("fineweb"), others).run()
+        words.forget_texts()
         words.looked_up = words.missed = 0
         mine.run()
         hits = 1 - words.missed / words.looked_up
@@ -243,7 +244,7 @@ def english_chains(table: Table, cases: Sequence[str]) -> None:
             continue
         mine = WithLanguage(load_profile(profile), texts, language="en", prefix=prefix)
         mine.run()
-        found = measure(mine.run, work=size_of(texts), before=words._recent.clear)
+        found = measure(mine.run, work=size_of(texts), before=words.forget_texts)
         table.add(
             case,
             "MB/s",
@@ -267,7 +268,7 @@ def japanese_rules(table: Table, cases: Sequence[str]) -> None:
         theirs = chain.measured(RUNS)
         mine = Profile(load_profile("fineweb2-jpn"), few)
         mine.run()
-        found = measure(mine.run, work=size_of(few), before=japanese_words()._recent.clear)
+        found = measure(mine.run, work=size_of(few), before=japanese_words().forget_texts)
         table.add(
             "ja-words-rerun",
             "MB/s",

@@ -29,8 +29,64 @@ def build_trie(phrases: Sequence[str], *, bound_katakana: bool) -> Trie:
     in HojiChar's expression for `ignore_confused=True`."""
     if bound_katakana:
         phrases = sorted(phrases, key=lambda phrase: all(map(_is_katakana, phrase)))
+    children, ends = _tree(phrases)
+    base, check, rank = [0], [0], [ends[0]]
+    free = 1  # no place before it is empty
+    start = 1  # where the search for a place of several children begins
+    work = [(0, 0)]
+    while work:
+        node, state = work.pop()
+        rank[state] = ends[node]
+        keys = sorted(children[node])
+        if not keys:
+            base[state] = -1
+            continue
+        offset = max(1, (free if len(keys) == 1 else start) - keys[0])
+        tries = 0
+        while True:
+            tries += 1
+            if tries == 16:  # crowded: take new places, single children fill the holes
+                offset = max(offset, len(check) - keys[0])
+            missing = offset + keys[-1] + 1 - len(check)
+            if missing > 0:
+                base += [0] * missing
+                check += [-1] * missing
+                rank += [-1] * missing
+            if all(check[offset + key] < 0 for key in keys):
+                break
+            offset += 1
+        base[state] = offset
+        for key in keys:
+            check[offset + key] = state
+            work.append((children[node][key], offset + key))
+        while free < len(check) and check[free] >= 0:
+            free += 1
+        if len(keys) > 1:
+            start = max(free, offset + keys[0])
+    bounded = np.array(
+        [bound_katakana and all(map(_is_katakana, phrase)) for phrase in phrases], np.uint8
+    )
+    first, pair = np.zeros(1 << 16, np.uint8), np.zeros(1 << 16, np.uint8)
+    for phrase in phrases:
+        code = ord(phrase[0])
+        first[code & 0xFFFF] |= 1 if len(phrase) > 1 else 2
+        if len(phrase) > 1:
+            pair[(code * 31 + ord(phrase[1])) & 0xFFFF] = 1
+    beyond = [-1] * 256  # a look-up from any state stays within the arrays
+    return Trie(
+        np.array(base + beyond, np.int32),
+        np.array(check + beyond, np.int32),
+        np.array(rank + beyond, np.int32),
+        bounded,
+        first,
+        pair,
+    )
+
+
+def _tree(phrases: Sequence[str]) -> tuple[list[dict[int, int]], list[int]]:
+    """Children of each node by byte, and the index of the first phrase that ends there, or -1."""
     children: list[dict[int, int]] = [{}]
-    ends: list[int] = [-1]
+    ends = [-1]
     for index, phrase in enumerate(phrases):
         node = 0
         for byte in phrase.encode():
@@ -42,48 +98,7 @@ def build_trie(phrases: Sequence[str], *, bound_katakana: bool) -> Trie:
             node = child
         if ends[node] < 0:
             ends[node] = index
-    size = 1 << 10
-    base, check = np.zeros(size, np.int32), np.full(size, -1, np.int32)
-    rank = np.full(size, -1, np.int32)
-    check[0] = 0
-    low = 1
-    work = [(0, 0)]
-    while work:
-        node, state = work.pop()
-        rank[state] = ends[node]
-        if not children[node]:
-            base[state] = -1
-            continue
-        keys = sorted(children[node])
-        offset = low - keys[0] if low > keys[0] else 1
-        while True:
-            if offset + 256 >= len(check):
-                base = np.concatenate([base, np.zeros(len(base), np.int32)])
-                rank = np.concatenate([rank, np.full(len(rank), -1, np.int32)])
-                check = np.concatenate([check, np.full(len(check), -1, np.int32)])
-            if offset > 0 and all(check[offset + key] < 0 for key in keys):
-                break
-            offset += 1
-        base[state] = offset
-        for key in keys:
-            check[offset + key] = state
-            work.append((children[node][key], offset + key))
-        while check[low] >= 0:
-            low += 1
-    bounded = np.array(
-        [bound_katakana and all(map(_is_katakana, phrase)) for phrase in phrases], np.uint8
-    )
-    used = int(np.flatnonzero(check >= 0).max()) + 257
-    base = np.concatenate([base, np.zeros(257, np.int32)])
-    check = np.concatenate([check, np.full(257, -1, np.int32)])
-    rank = np.concatenate([rank, np.full(257, -1, np.int32)])
-    first, pair = np.zeros(1 << 16, np.uint8), np.zeros(1 << 16, np.uint8)
-    for phrase in phrases:
-        code = ord(phrase[0])
-        first[code & 0xFFFF] |= 1 if len(phrase) > 1 else 2
-        if len(phrase) > 1:
-            pair[(code * 31 + ord(phrase[1])) & 0xFFFF] = 1
-    return Trie(base[:used], check[:used], rank[:used], bounded, first, pair)
+    return children, ends
 
 
 def _is_katakana(character: str) -> bool:

@@ -105,6 +105,11 @@ class JapaneseWords:
             self._recent = [*self._recent[-1:], (texts, batch)]
             return batch
 
+    def forget_texts(self) -> None:
+        """Forget the last texts: the same texts are then split anew."""
+        with self._lock:
+            self._recent.clear()
+
     def words(self, text: str) -> list[str]:
         """The words of one text, white space left out."""
         tokenize = self._tokenizer.tokenize

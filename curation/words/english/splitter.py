@@ -98,6 +98,11 @@ class EnglishWords:
         """As `split`, with the white space between chunks still to be seen."""
         return self._split(texts)[0]
 
+    def forget_texts(self) -> None:
+        """Forget the last texts, not the memo: the same texts are then split anew."""
+        with self._lock:
+            self._recent.clear()
+
     def forget(self) -> None:
         """Empty the memo, as a new process has it."""
         with self._lock:
