@@ -7,7 +7,8 @@ UV_VERSION := 0.13.9
 STAMP  := $(VENV)/.installed
 export UV_LINK_MODE ?= copy
 
-.PHONY: setup demo test test-torch check format lock faults faults-long bench bench-curation bench-stream bench-plan serve clean
+.PHONY: setup demo test test-torch test-executors check format lock faults faults-long bench \
+    bench-curation bench-stream bench-plan serve clean
 
 setup: $(STAMP)  ## install the locked dependencies and awase itself into .venv
 
@@ -30,7 +31,8 @@ test: setup  ## all tests that need nothing but this checkout
 	$(BIN)/python -m pytest -n 2 -m "not faults and not executors and not torch"
 
 test-torch: setup  ## the torch adapter and examples/train_ddp.py; installs torch into .venv
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet torch==2.13.0 torchdata==0.11.0
+	# pip, not uv: where pip knows a CPU build, uv would fetch gigabytes of CUDA.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 torchdata==0.11.0
 	$(BIN)/python -m pytest -m torch tests/client
 
 check: setup  ## format, lint, types, import contracts, dependencies
@@ -59,6 +61,8 @@ faults: setup  ## kill loops and fault injection
 
 faults-long: setup  ## the same with 1,000 kills of server and client
 	AWASE_FAULT_KILLS=1000 $(BIN)/python -m pytest -m faults
+
+bench: bench-curation bench-plan bench-stream  ## every figure we claim, beside its peer
 
 bench-stream: setup  ## the token stream, in process and served, against numpy and the peers
 	$(BIN)/python -m benchmarks.stream $(CASES)
