@@ -15,16 +15,14 @@ def count(table, g, mask, h):  # type: ignore[no-untyped-def]
     """Count h in the table of generation g; its place. Rows are key, generation << 32 | count."""
     p = h & mask
     mark = np.uint64(g) << np.uint64(32)
-    while True:
-        state = table[p, 1]
-        if state < mark:  # left over from an earlier generation: empty
-            table[p, 0] = h
-            table[p, 1] = mark | _U1
-            return p
-        if table[p, 0] == h:
-            table[p, 1] = state + _U1
-            return p
+    state = table[p, 1]
+    # whether a place is new cannot be predicted, so only a place taken by another key branches
+    while (state >= mark) & (table[p, 0] != h):
         p = (p + _U1) & mask
+        state = table[p, 1]
+    table[p, 0] = h
+    table[p, 1] = (mark if state < mark else state) + _U1
+    return p
 
 
 @nb.njit(inline="always")

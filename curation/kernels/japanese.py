@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 from curation.kernels.counting import count, shift, times
 from curation.kernels.hashing import capacity, finish
@@ -43,67 +44,67 @@ COLUMNS = KINDS + 6
 _C2 = np.uint64(0xC4CEB9FE1A85EC53)
 
 
-@nb.njit(inline="always")
-def _space(c):  # type: ignore[no-untyped-def]
-    """`str.isspace` of a code point."""
-    if c < 128:
-        return c == 32 or 9 <= c <= 13 or 28 <= c <= 31
-    if c == 0x85 or c == 0xA0 or c == 0x1680 or c == 0x3000 or c == 0x205F or c == 0x202F:
-        return True
-    return 0x2000 <= c <= 0x200A or c == 0x2028 or c == 0x2029
+# Kinds of code points up to U+FFFF, a look-up each: bits for sentences, Swallow's classes.
+_SPACE, _END, _OPEN, _CLOSE, _DOTS = (1 << bit for bit in range(5))
+
+
+def _kinds() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    kinds, letters = np.zeros(1 << 16, np.uint8), np.zeros(1 << 16, np.uint8)
+    for code in range(1 << 16):
+        kinds[code] = _SPACE if chr(code).isspace() else 0
+    for characters, bit in (
+        ("。．！？!?", _END),
+        ("「『【〈《（(“", _OPEN),
+        ("」』】〉》）)”", _CLOSE),
+        ("…", _DOTS),
+    ):
+        for character in characters:
+            kinds[ord(character)] |= bit
+    letters[0x3041:0x3097] = HIRAGANA
+    letters[0x30A1:0x30FB] = KATAKANA
+    for first, last in ((0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x3005, 0x3005), (0x3007, 0x3007)):
+        letters[first : last + 1] = KANJI
+    letters[0x303B] = KANJI
+    letters[[ord(character) for character in "。．！？"]] = KUTEN
+    letters[[ord(character) for character in "、，"]] = TOTEN
+    return kinds, letters
+
+
+_KINDS, _LETTERS = _kinds()
 
 
 @nb.njit(inline="always")
-def _ends(c):  # type: ignore[no-untyped-def]
-    """。．！？!?"""
-    return c == 0x3002 or c == 0xFF0E or c == 0xFF01 or c == 0xFF1F or c == 33 or c == 63
-
-
-@nb.njit(inline="always")
-def _opens(c):  # type: ignore[no-untyped-def]
-    """「『【〈《（(“"""
-    brackets = c == 0x300C or c == 0x300E or c == 0x3010 or c == 0x3008 or c == 0x300A
-    return brackets or c == 0xFF08 or c == 40 or c == 0x201C
-
-
-@nb.njit(inline="always")
-def _closes(c):  # type: ignore[no-untyped-def]
-    """」』】〉》）)”"""
-    brackets = c == 0x300D or c == 0x300F or c == 0x3011 or c == 0x3009 or c == 0x300B
-    return brackets or c == 0xFF09 or c == 41 or c == 0x201D
+def _kind(c):  # type: ignore[no-untyped-def]
+    return _KINDS[c] if c < 65536 else np.uint8(0)
 
 
 @nb.njit(nogil=True)
 def _letters(cp, n, row):  # type: ignore[no-untyped-def]
     """Swallow v1's classes: no ー, no half-width kana, no kanji above U+FFFF."""
-    row[LETTERS] = n
     for i in range(n):
-        c = cp[i]
-        if c < 0x3001:
-            continue
-        row[HIRAGANA] += 0x3041 <= c <= 0x3096
-        row[KATAKANA] += 0x30A1 <= c <= 0x30FA
-        kanji = 0x3400 <= c <= 0x9FFF or 0xF900 <= c <= 0xFAFF
-        row[KANJI] += kanji or c == 0x3005 or c == 0x3007 or c == 0x303B
-        row[KUTEN] += c == 0x3002 or c == 0xFF0E or c == 0xFF01 or c == 0xFF1F
-        row[TOTEN] += c == 0x3001 or c == 0xFF0C
+        if cp[i] < 65536:
+            row[_LETTERS[cp[i]]] += 1
+    row[LETTERS] = n
 
 
 @nb.njit(nogil=True)
 def _published_end(cp, i, e):  # type: ignore[no-untyped-def]
     """End of the sentence that starts at i, which is no end mark itself."""
-    while i < e and not _ends(cp[i]):
+    while i < e and not (_kind(cp[i]) & _END):
         i += 1
     return min(i + 1, e)
 
 
 @nb.njit(nogil=True)
 def _balanced(cp, i, e):  # type: ignore[no-untyped-def]
+    """Does every bracket and quote of the line have its other half?"""
     depth = 0
     for k in range(i, e):
-        depth += int(_opens(cp[k])) - int(_closes(cp[k]))
-        if depth < 0:
-            return False
+        kind = _kind(cp[k])
+        if kind & (_OPEN | _CLOSE):
+            depth += 1 if kind & _OPEN else -1
+            if depth < 0:
+                return False
     return depth == 0
 
 
@@ -112,22 +113,27 @@ def _readers_end(cp, i, e, balanced):  # type: ignore[no-untyped-def]
     """End of the sentence that starts at i; quotes are minded where those of the line match."""
     depth = 0
     while i < e:
-        c = cp[i]
-        if balanced:
-            depth += int(_opens(c)) - int(_closes(c))
-        inside_number = c == 0xFF0E and i and not cp[i - 1] > 0x3000
-        digit = c == 0xFF0E and i and 0xFF10 <= cp[i - 1] <= 0xFF5A
+        kind = _kind(cp[i])
         i += 1
-        if depth == 0 and (_ends(c) or c == 0x2026) and not inside_number and not digit:
-            while i < e and (_ends(cp[i]) or cp[i] == 0x2026 or _closes(cp[i])):
-                i += 1
-            return i
+        if not kind:
+            continue
+        if balanced and kind & (_OPEN | _CLOSE):
+            depth += 1 if kind & _OPEN else -1
+        if depth or not kind & (_END | _DOTS):
+            continue
+        if cp[i - 1] == 0xFF0E and i > 1:
+            before = cp[i - 2]  # ．ends a sentence after a Japanese character only
+            if before <= 0x3000 or 0xFF10 <= before <= 0xFF5A:
+                continue
+        while i < e and _kind(cp[i]) & (_END | _DOTS | _CLOSE):
+            i += 1
+        return i
     return e
 
 
 @nb.njit(inline="always")
 def _ends_with_ellipsis(cp, s, e):  # type: ignore[no-untyped-def]
-    while e > s and _space(cp[e - 1]):
+    while e > s and _kind(cp[e - 1]) & _SPACE:
         e -= 1
     return e > s and (cp[e - 1] == 0x30FB or cp[e - 1] == 0x2026)
 
@@ -139,10 +145,10 @@ def _sentences(cp, i, e, published, prefix, powers, table, g, mask, row):  # typ
     letters = 0
     balanced = published or _balanced(cp, i, e)
     while i < e:
-        if published and _ends(cp[i]):
+        if published and _kind(cp[i]) & _END:
             i += 1
             continue
-        if not published and _space(cp[i]):
+        if not published and _kind(cp[i]) & _SPACE:
             i += 1
             continue
         z = _published_end(cp, i, e) if published else _readers_end(cp, i, e, balanced)
@@ -171,9 +177,9 @@ def _lines(cp, n, published, prefix, powers, tables, g, mask, row):  # type: ign
         a = i
         e = z
         if not published:
-            while a < e and _space(cp[a]):
+            while a < e and _kind(cp[a]) & _SPACE:
                 a += 1
-            while e > a and _space(cp[e - 1]):
+            while e > a and _kind(cp[e - 1]) & _SPACE:
                 e -= 1
         i = z + 1
         if a == e and not published:
@@ -188,32 +194,37 @@ def _lines(cp, n, published, prefix, powers, tables, g, mask, row):  # type: ign
 
 
 @nb.njit(nogil=True)
-def _grams(n, prefix, powers, table, g, mask, places, repeated, row):  # type: ignore[no-untyped-def]
+def _grams(n, prefix, powers, table, g, mask, places, at, repeated, row):  # type: ignore[no-untyped-def]
     """Character n-grams of 2 to 10: an n-gram that occurs twice consists of two (n-1)-grams that
-    do, so the others are counted without a look-up."""
+    do, so only those (places `at`) are looked up, and the others counted as kinds of their own."""
+    for i in range(n):
+        at[i] = i
+    m = max(n - 1, 0)
     for k in range(2, 11):
         last = n - k + 1
         if last <= 0:
             return g
         g += 1
-        kinds = 0
+        kinds = last - m
         more = 0
         top = 1
-        for i in range(last):
-            if k > 2 and not (repeated[i] and repeated[i + 1]):
-                places[i] = -1
-                kinds += 1
-                continue
-            h = prefix[i + k] - prefix[i] * powers[k]
-            p = count(table, g, mask, finish(h * _C2))
-            places[i] = np.int64(p)
+        for c in range(m):
+            i = at[c]
+            p = count(table, g, mask, finish((prefix[i + k] - prefix[i] * powers[k]) * _C2))
+            places[c] = np.int64(p)
             met = times(table, p)
             kinds += met == 1
             more += met == 2
             top = max(top, met)
-        for i in range(last):
-            repeated[i] = places[i] >= 0 and times(table, places[i]) > 1
-        repeated[last] = False
+        for c in range(m):
+            repeated[at[c]] = times(table, places[c]) > 1
+        keep = 0
+        for c in range(m):  # what can occur twice at the next length; `repeated` is stale elsewhere
+            i = at[c]
+            follows = c + 1 < m and at[c + 1] == i + 1
+            at[keep] = i
+            keep += repeated[i] & follows & repeated[i + 1]
+        m = keep
         if k < 5:
             row[TOP + k - 2] = top
         else:
@@ -233,6 +244,7 @@ def japanese_statistics(b, offsets, powers, published):  # type: ignore[no-untyp
     cp = np.empty(most + 1, np.int32)
     prefix = np.zeros(most + 2, np.uint64)
     places = np.zeros(most + 2, np.int64)
+    at = np.zeros(most + 2, np.int64)
     repeated = np.zeros(most + 2, np.bool_)
     tables = np.zeros((2, 64, 2), np.uint64)
     g = 0
@@ -253,5 +265,5 @@ def japanese_statistics(b, offsets, powers, published):  # type: ignore[no-untyp
         g += 1
         _letters(cp, n, out[d])
         _lines(cp, n, published, prefix, powers, tables, g, mask, out[d])
-        g = _grams(n, prefix, powers, tables[0], g, mask, places, repeated, out[d])
+        g = _grams(n, prefix, powers, tables[0], g, mask, places, at, repeated, out[d])
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 from curation.kernels.utf8 import decode
 
@@ -12,20 +13,31 @@ from curation.kernels.utf8 import decode
 LEAST_DIGITS = 9
 
 
-@nb.njit(inline="always")
-def _kind(code):  # type: ignore[no-untyped-def]
-    """2 for a digit, 1 for what may stand between digits of a number, 0 for others."""
-    if 0xFF01 <= code <= 0xFF5E:
-        code -= 0xFEE0
-    if 48 <= code <= 57:
-        return 2
-    if code == 32 or code == 40 or code == 41 or code == 43 or code == 45:
-        return 1
-    if code < 0xA0:
-        return 0
-    dash = 0x2010 <= code <= 0x2017 or code == 0x203E or code == 0x2212 or code == 0xFE63
-    vowel = code == 0x30FC or code == 0xFF70
-    return 1 if (dash or vowel or code == 0xA0 or code == 0x3000 or code == 0x2D7) else 0
+_DIGIT, _FILLER, _AT, _BRACKET, _A, _BREAK = (1 << bit for bit in range(6))
+
+
+def _kinds() -> npt.NDArray[np.uint8]:
+    """Bits of code points up to U+FFFF, full-width ASCII as ASCII."""
+    kinds = np.zeros(1 << 16, np.uint8)
+    for characters, bit in (
+        ("0123456789", _DIGIT),
+        (" ()+-", _FILLER),
+        ("@", _AT),
+        ("([", _BRACKET),
+        ("aA", _A),
+    ):
+        for code in map(ord, characters):
+            kinds[code] |= bit
+            if code > 32:
+                kinds[code + 0xFEE0] |= bit
+    for dash in "‐‑‒–—―‖‗‾−﹣˗ーｰ\u00a0\u3000":
+        kinds[ord(dash)] |= _FILLER
+    kinds[ord("★")] |= _AT
+    kinds[10] |= _BREAK
+    return kinds
+
+
+_KINDS = _kinds()
 
 
 @nb.njit(nogil=True, cache=True)
@@ -40,28 +52,40 @@ def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
         e = offsets[d + 1]
         hit = False
         digits = 0
-        while i <= e:
-            if i == e or b[i] == 10:
-                if hit:
-                    if n == len(out):
-                        more = np.empty((2 * n, 3), np.int64)
-                        more[:n] = out
-                        out = more
-                    out[n, 0] = d
-                    out[n, 1] = start
-                    out[n, 2] = i
-                    n += 1
-                hit = False
-                digits = 0
-                i += 1
-                start = i
-                continue
+        while i < e:
             code, width = decode(b, i)
             i += width
-            kind = _kind(code)
-            digits = digits + 1 if kind == 2 else (digits if kind == 1 else 0)
-            hit |= digits >= LEAST_DIGITS or code == 64 or code == 0xFF20 or code == 0x2605
-            if (code == 40 or code == 91 or code == 0xFF08 or code == 0xFF3B) and i < e:
+            kind = _KINDS[code] if code < 65536 else np.uint8(0)
+            if kind == 0:
+                digits = 0
+                continue
+            if kind & _BREAK:
+                if hit:
+                    out, n = _append(out, n, d, start, i - 1)
+                hit = False
+                digits = 0
+                start = i
+                continue
+            if kind & _DIGIT:
+                digits += 1
+            elif not kind & _FILLER:
+                digits = 0
+            hit |= digits >= LEAST_DIGITS or (kind & _AT) != 0
+            if kind & _BRACKET and i < e:
                 after, _ = decode(b, i)
-                hit |= after == 97 or after == 65 or after == 0xFF41 or after == 0xFF21
+                hit |= after < 65536 and (_KINDS[after] & _A) != 0
+        if hit:
+            out, n = _append(out, n, d, start, e)
     return out[:n].copy()
+
+
+@nb.njit(nogil=True)
+def _append(out, n, row, start, end):  # type: ignore[no-untyped-def]
+    if n == len(out):
+        more = np.empty((2 * n, 3), np.int64)
+        more[:n] = out
+        out = more
+    out[n, 0] = row
+    out[n, 1] = start
+    out[n, 2] = end
+    return out, n + 1
