@@ -304,21 +304,6 @@ def japanese_rules(table: Table, cases: Sequence[str]) -> None:
             table.add(case, "MB/s", measure(mine.run, work=work), target=">= 20 MB/s")
 
 
-def pipelines(table: Table, cases: Sequence[str]) -> None:
-    """pipeline-1, pipeline-2."""
-    from benchmarks._curation_pipeline import PIPELINE_MEGABYTES, pipeline
-
-    both = [sample(language, PIPELINE_MEGABYTES) for language in ("ja", "en")]
-    pipeline(table, cases, [text for texts in both for text in texts])
-
-
-def whole_memory(table: Table, cases: Sequence[str]) -> None:
-    """memory-random."""
-    from benchmarks._curation_pipeline import memory
-
-    memory(table, cases)
-
-
 def compile_time(table: Table, cases: Sequence[str]) -> None:
     """Seconds to a new process's first batch, with an empty numba cache and with a full one."""
     import os
@@ -360,8 +345,6 @@ GROUPS = {
         "ja-swallow-rerun",
         "ja-default-rerun",
     ),
-    pipelines: ("pipeline-1", "pipeline-2"),
-    whole_memory: ("memory-random",),
     compile_time: ("compile-first", "compile-cached"),
     pipelines_of: ("pipeline-1", "pipeline-2"),
     memory: ("memory-random",),
