@@ -194,16 +194,19 @@ def _lines(cp, n, published, prefix, powers, tables, g, mask, row):  # type: ign
 
 
 @nb.njit(nogil=True)
-def _grams(n, prefix, powers, table, g, mask, places, at, repeated, row):  # type: ignore[no-untyped-def]
-    """Character n-grams of 2 to 10: an n-gram that occurs twice consists of two (n-1)-grams that
-    do, so only those (places `at`) are looked up, and the others counted as kinds of their own."""
+def _grams(n, lengths, prefix, powers, table, g, mask, places, at, repeated, row):  # type: ignore[no-untyped-def]
+    """Character n-grams of the ascending `lengths`: one that occurs twice consists of shorter ones
+    that do, so only those (places `at`) are looked up, the others are kinds of their own."""
     for i in range(n):
         at[i] = i
-    m = max(n - 1, 0)
-    for k in range(2, 11):
+    m = n
+    for q in range(len(lengths)):
+        k = lengths[q]
         last = n - k + 1
         if last <= 0:
             return g
+        while m and at[m - 1] >= last:
+            m -= 1
         g += 1
         kinds = last - m
         more = 0
@@ -216,26 +219,31 @@ def _grams(n, prefix, powers, table, g, mask, places, at, repeated, row):  # typ
             kinds += met == 1
             more += met == 2
             top = max(top, met)
-        for c in range(m):
-            repeated[at[c]] = times(table, places[c]) > 1
-        keep = 0
-        for c in range(m):  # what can occur twice at the next length; `repeated` is stale elsewhere
-            i = at[c]
-            follows = c + 1 < m and at[c + 1] == i + 1
-            at[keep] = i
-            keep += repeated[i] & follows & repeated[i + 1]
-        m = keep
         if k < 5:
             row[TOP + k - 2] = top
         else:
             row[REPEATED + k - 5] = more
             row[KINDS + k - 5] = kinds
+        if q + 1 == len(lengths):
+            return g
+        for c in range(m):
+            repeated[c] = times(table, places[c]) > 1
+        run = 0  # how many n-grams from here on, each one further, occur twice
+        for c in range(m - 1, -1, -1):
+            follows = c + 1 < m and at[c + 1] == at[c] + 1
+            run = ((run if follows else 0) + 1) * int(repeated[c])
+            places[c] = run
+        keep = 0
+        for c in range(m):
+            at[keep] = at[c]
+            keep += places[c] > lengths[q + 1] - k
+        m = keep
     return g
 
 
 @nb.njit(nogil=True, cache=True)
-def japanese_statistics(b, offsets, powers, published):  # type: ignore[no-untyped-def]
-    """int64[texts, 31]: the columns named above."""
+def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore[no-untyped-def]
+    """int64[texts, 31]: the columns named above; n-grams of `lengths` alone, the others left 0."""
     texts = len(offsets) - 1
     out = np.zeros((texts, COLUMNS), np.int64)
     most = 0
@@ -265,5 +273,5 @@ def japanese_statistics(b, offsets, powers, published):  # type: ignore[no-untyp
         g += 1
         _letters(cp, n, out[d])
         _lines(cp, n, published, prefix, powers, tables, g, mask, out[d])
-        g = _grams(n, prefix, powers, tables[0], g, mask, places, at, repeated, out[d])
+        g = _grams(n, lengths, prefix, powers, tables[0], g, mask, places, at, repeated, out[d])
     return out

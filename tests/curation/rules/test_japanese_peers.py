@@ -13,6 +13,7 @@ from hojichar import document_filters as filters
 from benchmarks._peers import datatrove_chain
 from curation.profiles import load_profile
 from curation.rules.hojichar import WordHits
+from curation.rules.japanese import FEW_LENGTHS, Japanese
 from tests.curation.made_text import japanese_documents
 
 TEXTS = japanese_documents(count=300, seed=1)
@@ -128,3 +129,12 @@ def test_swallow_v1_has_the_published_statistics():
         expected = swallow(text)
         assert {name: scores[name][row].as_py() for name in expected} == expected, text
     assert set(scores) == set(swallow("あ"))
+
+
+def test_few_lengths_give_the_numbers_of_all():
+    array = pa.array(TEXTS, pa.large_string())
+    every = Japanese(published=True).score(array, {}).scores
+    few = Japanese(published=True, every_length=False).score(array, {}).scores
+    for name, values in few.items():
+        counted = "gram_" not in name or any(f"_{n}gram" in name for n in FEW_LENGTHS)
+        assert values.equals(every[name]) if counted else values.null_count == len(TEXTS)
