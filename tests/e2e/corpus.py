@@ -13,12 +13,18 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-JA_TOPICS = words(
-    "利用者 設定 装置 文書 記録 資料 番組 機能 手順 結果 条件 地図 予定 質問 仕事 道具"
+# Two of them make a noun: 12,544 nouns, so that few runs of five characters come twice.
+JA_CHARACTERS = (
+    "海山川空森林野原道橋家門窓庭池島港駅町村国市場店堂館室机本紙筆絵歌音楽色光影風雨雪雲星月日朝"
+    "昼夜春夏秋冬花草木葉根種実米麦豆茶水火石土金銀鉄糸布衣服帽靴傘鏡箱袋皿器鍋刀針車船馬牛羊犬猫鳥"
+    "魚虫貝手足目耳口声心力知識記録文書資料"
 )
-JA_PLACES = words("東京 京都 画面 書庫 会議室 研究所 工場 学校 図書館 駅前 山道 海辺")
-JA_VERBS = words("確認します 保存します 説明します 比べます 選びます 調べます 書き直します")
-JA_HOW = words("ていねいに 必ず あとで 早めに 一つずつ もう一度 静かに 正しく")
+JA_VERBS = words(
+    "を確かめる を残しておく について語る と比べてみる を選ぶ を調べあげる を書きあらためる に驚く "
+    "を待ちわびる から離れる へ向かう を思い出す"
+)
+JA_ENDS = words("ことにした。 らしい。 と聞いている。 のである。 だろう。 ようになった。 わけだ。")
+JA_JOINTS = words("だから しかし ところが そして たとえば もっとも いわば さて")
 EN_NOUNS = words(
     "user setting device document record program feature result question answer tool letter "
     "river bridge lamp window engine garden teacher farmer captain painter neighbour morning "
@@ -45,10 +51,10 @@ EN_FRAMES = (
 def japanese(rng: random.Random, sentences: int) -> str:
     lines = []
     for _ in range(sentences):
-        a, b = rng.sample(JA_TOPICS, 2)
+        a, b, c, d = (rng.choice(JA_CHARACTERS) + rng.choice(JA_CHARACTERS) for _ in range(4))
         lines.append(
-            f"{rng.choice(JA_PLACES)}では{a}の{b}を{rng.choice(JA_HOW)}{rng.choice(JA_VERBS)}。"
-            f"そのため、{rng.choice(JA_TOPICS)}が{rng.randrange(2, 999)}件になりました。"
+            f"{rng.choice(JA_JOINTS)}{a}の{b}は{c}{rng.choice(JA_VERBS)}{rng.choice(JA_ENDS)}"
+            f"{d}も{rng.randrange(2, 9999)}ほどあり、{b}とは{rng.choice(JA_ENDS)}"
         )
     return "\n".join(lines)
 
