@@ -57,6 +57,7 @@ class CurateResult:
     manifest: DatasetManifest
     created: bool
     report: Path  # the run's HTML page, one for all of its datasets
+    skipped: tuple[str, ...] = ()  # records of the run that could not be read: file:line: why
 
     @property
     def version(self) -> str:
@@ -238,11 +239,13 @@ def _registered(
     if catalog is None:
         with Catalog.open(store) as opened:
             return _registered(plan, found, store, opened)
+    _, named = check_bad_records(plan)
+    skipped = tuple(f"{bad['file']}:{bad['line']}: {bad['why']}" for bad in named)
     results = []
     for manifest, created in found:
-        version = catalog.register_dataset(manifest.name, manifest)
+        number = catalog.register_dataset(manifest.name, manifest).number
         results.append(
-            CurateResult(manifest.name, version.number, manifest, created, report_path(plan))
+            CurateResult(manifest.name, number, manifest, created, report_path(plan), skipped)
         )
     return results
 

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path), required=False)
+@click.argument("more", nargs=-1, metavar="")
 @click.option(
     "--input",
     "inputs",
     multiple=True,
     metavar="PATH",
-    help="A file or folder of JSONL, Parquet or text; plain, gz or zst. May be repeated.",
+    help="A file or folder of JSONL, Parquet or text; plain, gz or zst; more may follow.",
 )
 @workers_option
 @click.option(
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     recipe: Path | None,
+    more: tuple[str, ...],
     inputs: tuple[str, ...],
     workers: int,
     executor: str,
@@ -94,6 +96,7 @@ def command(
         return
     if not inputs:
         raise click.UsageError("name files or folders with --input PATH")
+    inputs += more
     if dry_run:
         _dry_run(recipe, inputs, workers=workers, as_json=as_json)
         return
@@ -187,6 +190,8 @@ def _dry_run(recipe: Path, inputs: tuple[str, ...], *, workers: int, as_json: bo
 
 
 def _show(results: list[CurateResult], *, as_json: bool) -> None:
+    for skipped in results[0].skipped:
+        say(f"skipped {skipped}")
     if as_json:
         print_json([_document(result) for result in results])
         return

@@ -148,6 +148,8 @@ def clean(
             workers=workers,
             progress=lambda phase, done, total: bar(done, total),
         )
+    for skipped in results[0].skipped:
+        screen.say(f"skipped {skipped}")
     for result in results:
         counts = result.manifest.counts
         screen.say(
