@@ -152,7 +152,7 @@ def describe(cp, s, e, flags, row):  # type: ignore[no-untyped-def]
     )
 
 
-@nb.njit(nogil=True)
+@nb.njit(nogil=True, cache=True)
 def number(cp, s, e, h, flags, vocabulary, counters):  # type: ignore[no-untyped-def]
     """The number of the word cp[s:e] with hash h, a new one where it was not known."""
     p = find(vocabulary.key, h)
@@ -227,6 +227,12 @@ def resolve(  # type: ignore[no-untyped-def]
         memo.id[p] = d
         found[i] = d
     return len(missing)
+
+
+@nb.njit(nogil=True, cache=True)
+def place_of(key, h):  # type: ignore[no-untyped-def]
+    """`find` for callers in Python: inlined functions are not kept on disk."""
+    return find(key, h)
 
 
 @nb.njit(nogil=True, cache=True)

@@ -22,7 +22,6 @@ import pyarrow as pa
 from curation.kernels.buffers import Bytes, Offsets, same_memory, utf8_view
 from curation.words.batch import WordBatch
 from curation.words.english import memo as m
-from curation.words.english.chunk import find
 from curation.words.english.room import larger, larger_table, scratch
 from curation.words.english.tables import Tables, hash_text, read_tables
 
@@ -216,12 +215,12 @@ class EnglishWords:
                     chunk_words=max(more, int(count[m.CHUNK_WORDS])),
                 )
         for i in left:  # chunks that only spaCy can split
-            p = int(find(self._memo.key, hashes[i]))
+            p = int(m.place_of(self._memo.key, hashes[i]))
             if not self._memo.key[p]:
                 words = self._ask(bytes(data[starts[i] : ends[i]]).decode())
                 d = self._new_chunk([self._number(word) for word in words])
                 self._memo.sensitive[d] = 2
-                p = int(find(self._memo.key, hashes[i]))
+                p = int(m.place_of(self._memo.key, hashes[i]))
                 self._memo.key[p] = hashes[i]
                 self._memo.id[p] = d
             found[i] = self._memo.id[p]
