@@ -35,85 +35,90 @@ def mixture_schema() -> dict[str, Any]:
         "if": {"not": {"required": ["extends"]}},
         "then": {"required": list(keys.REQUIRED)},
         "properties": top,
-        "$defs": {
-            "share": {
-                "anyOf": [
-                    {"type": "number", "minimum": 0, "maximum": keys.MAX_WEIGHT},
-                    {"type": "string", "pattern": _PERCENT},
-                ]
-            },
-            "epochs": {"type": "number", "exclusiveMinimum": 0, "maximum": keys.MAX_EPOCHS},
-            "tokens": {
-                "anyOf": [
-                    {"type": "number", "minimum": 1},
-                    {"type": "string", "pattern": _TOKENS},
-                ]
-            },
-            "sampling": _object(
-                keys.SAMPLING,
-                {
-                    "temperature": {"type": "number", "minimum": 0, "maximum": 1},
-                    "unimax": _object(
-                        ("max_epochs",), {"max_epochs": {"$ref": "#/$defs/epochs"}}, "unimax"
-                    )
-                    | {"required": ["max_epochs"]},
-                },
-                "sampling",
-            )
-            | {"minProperties": 1, "maxProperties": 1},
-            "sources": {
-                "type": "object",
-                "minProperties": 1,
-                "maxProperties": keys.MAX_SOURCES,
-                "propertyNames": {"pattern": f"^{keys.SOURCE_NAME}$"},
-                "additionalProperties": {
-                    "if": {"type": "object", "required": ["sources"]},
-                    "then": {"$ref": "#/$defs/group"},
-                    "else": {"$ref": "#/$defs/source"},
-                },
-            },
-            "source": _object(
-                keys.SOURCE,
-                {
-                    "dataset": {"type": "string", "pattern": _REFERENCE},
-                    "weight": {"$ref": "#/$defs/share"},
-                    "repeat": {"$ref": "#/$defs/epochs"},
-                    "where": {"type": "string", "minLength": 1, "maxLength": keys.MAX_WHERE},
-                    "max_epochs": {"$ref": "#/$defs/epochs"},
-                },
-                "source",
-            )
-            # null leaves a source of the extended mixture out
-            | {"type": ["object", "null"], "not": {"required": ["weight", "repeat"]}},
-            "group": _object(
-                keys.GROUP,
-                {
-                    "weight": {"$ref": "#/$defs/share"},
-                    "sampling": {"$ref": "#/$defs/sampling"},
-                    "sources": {"$ref": "#/$defs/sources"},
-                },
-                "group",
-            ),
-            "stage": _object(
-                keys.STAGE,
-                {
-                    "until": {
-                        "anyOf": [
-                            {"$ref": "#/$defs/tokens"},
-                            {"type": "string", "pattern": _PERCENT},
-                        ]
-                    },
-                    "weights": {
-                        "type": "object",
-                        "additionalProperties": {"$ref": "#/$defs/share"},
-                    },
-                    "ramp": {"enum": list(keys.RAMPS)},
-                },
-                "stage",
-            )
-            | {"required": ["until"]},
-            "license": {"type": "string", "examples": ["CC-BY-4.0", "Apache-2.0", NOASSERTION]},
+        "$defs": _definitions(),
+    }
+
+
+def _definitions() -> dict[str, Any]:
+    """What the properties refer to."""
+    return {
+        "share": {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": keys.MAX_WEIGHT},
+                {"type": "string", "pattern": _PERCENT},
+            ]
         },
+        "epochs": {"type": "number", "exclusiveMinimum": 0, "maximum": keys.MAX_EPOCHS},
+        "tokens": {
+            "anyOf": [
+                {"type": "number", "minimum": 1},
+                {"type": "string", "pattern": _TOKENS},
+            ]
+        },
+        "sampling": _object(
+            keys.SAMPLING,
+            {
+                "temperature": {"type": "number", "minimum": 0, "maximum": 1},
+                "unimax": _object(
+                    ("max_epochs",), {"max_epochs": {"$ref": "#/$defs/epochs"}}, "unimax"
+                )
+                | {"required": ["max_epochs"]},
+            },
+            "sampling",
+        )
+        | {"minProperties": 1, "maxProperties": 1},
+        "sources": {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": keys.MAX_SOURCES,
+            "propertyNames": {"pattern": f"^{keys.SOURCE_NAME}$"},
+            "additionalProperties": {
+                "if": {"type": "object", "required": ["sources"]},
+                "then": {"$ref": "#/$defs/group"},
+                "else": {"$ref": "#/$defs/source"},
+            },
+        },
+        "source": _object(
+            keys.SOURCE,
+            {
+                "dataset": {"type": "string", "pattern": _REFERENCE},
+                "weight": {"$ref": "#/$defs/share"},
+                "repeat": {"$ref": "#/$defs/epochs"},
+                "where": {"type": "string", "minLength": 1, "maxLength": keys.MAX_WHERE},
+                "max_epochs": {"$ref": "#/$defs/epochs"},
+            },
+            "source",
+        )
+        # null leaves a source of the extended mixture out
+        | {"type": ["object", "null"], "not": {"required": ["weight", "repeat"]}},
+        "group": _object(
+            keys.GROUP,
+            {
+                "weight": {"$ref": "#/$defs/share"},
+                "sampling": {"$ref": "#/$defs/sampling"},
+                "sources": {"$ref": "#/$defs/sources"},
+            },
+            "group",
+        ),
+        "stage": _object(
+            keys.STAGE,
+            {
+                "until": {
+                    "anyOf": [
+                        {"$ref": "#/$defs/tokens"},
+                        {"type": "string", "pattern": _PERCENT},
+                    ]
+                },
+                "weights": {
+                    "type": "object",
+                    "additionalProperties": {"$ref": "#/$defs/share"},
+                },
+                "ramp": {"enum": list(keys.RAMPS)},
+            },
+            "stage",
+        )
+        | {"required": ["until"]},
+        "license": {"type": "string", "examples": ["CC-BY-4.0", "Apache-2.0", NOASSERTION]},
     }
 
 
