@@ -31,6 +31,7 @@ _TOP: Final = (
     "description",
     "evidence",
     "source",
+    "accuracy",
     "counts",
     "sequence_length",
     "total",
@@ -57,6 +58,7 @@ class Blend:
     description: str
     evidence: str  # C or P
     source: str
+    accuracy: str  # where published figures contradict each other, and which were followed
     counts: str  # whether `tokens` of a source are "unique" or "seen", repeats included
     total_tokens: int  # published length of the training, repeats included
     sequence_length: int
@@ -129,7 +131,7 @@ def read_blend(path: Path) -> Blend:
         document.root,
         document.problems,
         known=_TOP,
-        required=[key for key in _TOP if key != "sequence_length"],
+        required=[key for key in _TOP if key not in ("accuracy", "sequence_length")],
     )
     published: dict[str, Published] = {}
     sources = top.inner("sources", known=None)
@@ -139,6 +141,7 @@ def read_blend(path: Path) -> Blend:
         description=top.text("description", "") or "",
         evidence=top.choice("evidence", ("C", "P"), "P"),
         source=top.text("source", "") or "",
+        accuracy=top.text("accuracy", "") or "",
         counts=top.choice("counts", ("unique", "seen"), "unique"),
         total_tokens=top.integer("total", minimum=1, maximum=_MAX) or 1,
         sequence_length=top.integer("sequence_length", DEFAULT_LENGTH, minimum=2, maximum=1 << 24)
@@ -280,7 +283,7 @@ def notes_of(blend: Blend, mixture: Mixture) -> dict[str, str]:
     notes = {
         "": f"Blend {blend.name}, evidence {blend.evidence} "
         f"({'read in source code' if blend.evidence == 'C' else 'read on a page'}).\n"
-        f"Source: {blend.source}."
+        f"Source: {blend.source}." + (f"\nAccuracy: {blend.accuracy}" if blend.accuracy else "")
     }
     for source in mixture.walk():
         published = blend.published.get(source.path)
@@ -302,6 +305,7 @@ def document_of(blend: Blend) -> dict[str, Any]:
         "description": blend.description,
         "evidence": blend.evidence,
         "source": blend.source,
+        "accuracy": blend.accuracy,
         "counts": blend.counts,
         "total_tokens": blend.total_tokens,
         "languages": {name: float(part) for name, part in blend.languages().items()},

@@ -126,6 +126,8 @@ def blends(name: str | None, as_json: bool) -> None:
     share = blend.shares()
     click.echo(f"{blend.name}: {blend.description}")
     click.echo(f"evidence {blend.evidence}: {blend.source}")
+    if blend.accuracy:
+        click.echo(f"accuracy: {blend.accuracy}")
     print_table(
         ("source", "language", f"tokens ({blend.counts})", "repeat", "share"),
         [

@@ -35,11 +35,16 @@ def catalog(store: Store) -> Iterator[Catalog]:
 
 @pytest.fixture
 def add(store: Store, catalog: Catalog) -> Add:
-    """add(name, sequences, columns=...): a dataset of that many whole sequences under `concat`."""
+    """add(name, sequences, columns=...): a dataset of that many whole sequences under `concat`.
 
-    def add(name: str, sequences: int, **columns: list[Any]) -> None:
+    `whole`: all of them one document.
+    """
+
+    def add(name: str, sequences: int, *, whole: bool = False, **columns: list[Any]) -> None:
         # 7 tokens and an EOS a document.
         documents = [[10 + row % 100] * 7 for row in range(sequences)]
+        if whole:
+            documents = [[10] * (LENGTH * sequences - 1)]
         corpus = write_corpus(store, name, [documents], columns=columns or None)
         catalog.register_dataset(name, corpus.version.manifest)
 
