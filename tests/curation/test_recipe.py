@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from curation.base.errors import InvalidDocument
 from curation.recipe import parse_recipe, read_recipe
-from curation.recipe_schema import recipe_schema
+from curation.recipe.schema import recipe_schema
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "pipelines" / "recipes").glob("*.yaml"))

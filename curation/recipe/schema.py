@@ -1,6 +1,6 @@
 """The JSON Schema of recipes, for editors; `schemas/recipe.schema.json` is its output.
 
-It is a little wider than `curation.recipe`, which also knows profiles, steps and conditions.
+It is a little wider than `curation.recipe.read`, which also knows profiles, steps and conditions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from curation.dedup.minhash import PRESETS
 from curation.normalise import SWITCHES
 from curation.profiles import profile_names
 from curation.readers.foreign import reader_names
-from curation.recipe import FORMATS, RENAMED, TYPES, VERSION
+from curation.recipe.model import VERSION
+from curation.recipe.read_input import FORMATS, RENAMED, TYPES
 from curation.steps import PART
 
 _TEXT = {"type": "string"}

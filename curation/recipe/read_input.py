@@ -1,0 +1,82 @@
+"""The `input` part of a recipe: which files are read, and how their records become documents."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from curation.base.fields import Fields
+from curation.readers.foreign import PREFIX, reader_names
+from curation.readers.records import ReadOptions
+from curation.recipe.model import InputOptions
+from curation.steps import PART
+
+INPUT_KEYS = (
+    *("format", "text", "fields", "columns", "constants", "max_bad_records", "max_record_bytes"),
+    *("max_expansion", "task_bytes", "datatrove"),
+)
+FORMATS = ("auto", "jsonl", "parquet", "text", "html")
+RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
+TYPES = ("string", "int64", "double", "bool")
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def input_of(fields: Fields | None) -> InputOptions:
+    if fields is None:
+        return InputOptions()
+    format = fields.choice("format", FORMATS, "auto")
+    default = ReadOptions()
+    read = ReadOptions(
+        text_field=fields.text("text") or default.text_field,
+        fields=_texts(fields, "fields", known=RENAMED),
+        typed=_columns(fields),
+        constants=_texts(fields, "constants", known=RENAMED[1:]),
+        max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=10**9) or 0,
+        max_record_bytes=size_of(fields, "max_record_bytes", default.max_record_bytes),
+    )
+    chosen = None if format == "auto" else format
+    if "datatrove" in fields:
+        chosen = PREFIX + fields.choice("datatrove", reader_names(), "")
+    return InputOptions(
+        chosen,
+        read,
+        fields.integer("max_expansion", 200, minimum=1, maximum=10**6) or 200,
+        size_of(fields, "task_bytes", InputOptions().task_bytes),
+    )
+
+
+def _texts(fields: Fields, key: str, *, known: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    inner = fields.inner(key, known=known)
+    if inner is None:
+        return ()
+    found = [(name, inner.text(name)) for name in known if name in inner]
+    return tuple((name, text) for name, text in found if text is not None)
+
+
+def _columns(fields: Fields) -> tuple[tuple[str, str], ...]:
+    inner = fields.inner("columns", known=None)
+    found: list[tuple[str, str]] = []
+    for name in inner.entries if inner is not None else ():
+        assert inner is not None
+        if not PART.fullmatch(name) or name in ("text", "metadata", "language", *RENAMED):
+            inner.report_key(name, "this name cannot become a column: use a-z, 0-9, '_', not ours")
+        found.append((name, inner.choice(name, TYPES, "string")))
+    return tuple(found)
+
+
+def size_of(fields: Fields, key: str, default: int) -> int:
+    """Bytes: a whole number, or one with KB, MB, GB, KiB, MiB, GiB."""
+    node = fields.scalar(key, what="a size such as 512MB")
+    if node is None:
+        return default
+    text = node.text.replace(" ", "").upper()
+    digits = text.rstrip("KMGIB")
+    unit = text[len(digits) :]
+    try:
+        size = Fraction(digits) * _UNITS[unit]
+    except (ValueError, KeyError, ZeroDivisionError):
+        fields.report(key, f"expected a size such as 512MB or 64MiB, found {node.describe()}")
+        return default
+    if size.denominator != 1 or not 1 <= size <= 1 << 50:
+        fields.report(key, f"expected a whole number of bytes up to 1 PiB, found {node.text}")
+        return default
+    return int(size)
