@@ -1,63 +1,25 @@
 """What changed between two mixtures, in what matters before training, and in lines of YAML.
 
-Tokens and epochs come from the shares and the budget, counted as a plan counts them, against the
-whole token set of each source. No view is built, so a `where` or a hold-out makes the real epochs
-higher than those shown; a note says so.
+What each source gives is mixtures.diff_facts. Where either mixture extends another, the lines are
+those of both as resolved, so that what a base brings in shows too.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-from curation.base.errors import NotFound, RefusedPlan
-from curation.base.licenses import read_license
-from mixtures.budget import apportion
-from mixtures.catalog import Catalog, DatasetVersion
+from curation.base.licenses import NOASSERTION
+from mixtures.catalog import Catalog
+from mixtures.diff_facts import Facts, facts_of
 from mixtures.quantities import show_share, show_tokens
-from mixtures.shares import Supply, demand_of
-from mixtures.spec import Mixture, Source
+from mixtures.spec import Mixture
+from mixtures.spec_write import to_yaml
 
-# Stands for a source whose tokens are not known: so large that no share or cap depends on it.
-_UNKNOWN = Supply(1 << 40, 1 << 40)
 _OF_SOURCES = ("sources", "name", "version")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One source of one mixture. `available` and `epochs` are None where it is not tokenized."""
-
-    dataset: str
-    version: str | None
-    where: str | None
-    share: Fraction | None
-    tokens: int | None
-    available: int | None
-    licenses: tuple[str, ...]
-    terms: tuple[str, ...]
-
-    @property
-    def epochs(self) -> float | None:
-        if self.tokens is None or not self.available:
-            return None
-        return self.tokens / self.available
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "dataset": self.dataset,
-            "version": self.version,
-            "where": self.where,
-            "share": None if self.share is None else float(self.share),
-            "tokens": self.tokens,
-            "available_tokens": self.available,
-            "epochs": None if self.epochs is None else round(self.epochs, 4),
-            "licenses": list(self.licenses),
-            "terms": list(self.terms),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +88,7 @@ class Diff:
             yield f"  {key}: {old} -> {new}"
         for word, names in self.obligations().items():
             if names:
-                yield f"  licences and terms {word}: {', '.join(names)}"
+                yield f"  licences and terms {word}: {_named(names)}"
         for note in self.notes:
             yield f"  note: {note}"
         yield from self.text
@@ -139,11 +101,15 @@ def diff(
 ) -> Diff:
     """Compare two mixtures, each given as (reference, text, mixture)."""
     notes: list[str] = []
-    old, new = (_facts(catalog, name, mixture, notes) for name, _, mixture in (before, after))
+    old, new = (facts_of(catalog, name, mixture, notes) for name, _, mixture in (before, after))
     paths = list(dict.fromkeys([*new, *old]))
-    lines = difflib.unified_diff(
-        before[1].splitlines(), after[1].splitlines(), before[0], after[0], lineterm="", n=2
-    )
+    resolved = any("extends" in mixture.places for _, _, mixture in (before, after))
+    texts = [
+        (to_yaml(mixture) if resolved else text).splitlines()
+        for _, text, mixture in (before, after)
+    ]
+    names = [f"{name} (resolved)" if resolved else name for name, _, _ in (before, after)]
+    lines = difflib.unified_diff(texts[0], texts[1], names[0], names[1], lineterm="", n=2)
     return Diff(
         before[0],
         after[0],
@@ -165,112 +131,35 @@ def _shown(value: Any) -> str:
     return "-" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _facts(catalog: Catalog, name: str, mixture: Mixture, notes: list[str]) -> dict[str, Facts]:
-    versions: dict[str, DatasetVersion | None] = {}
-    tokens: dict[str, int | None] = {}
-    for source in mixture.walk():
-        versions[source.path] = _version(catalog, source, notes)
-        tokens[source.path] = _available(catalog, mixture, versions[source.path], notes)
-        if source.where is not None or mixture.holdout:
-            notes.append("epochs count whole token sets: `where` and hold-out make them higher")
-    used = _used(name, mixture, tokens, notes)
-    total = sum(used.values())
-    return {
-        source.path: Facts(
-            source.dataset,
-            _reference(versions[source.path]),
-            source.where,
-            Fraction(used[source.path], total) if total else None,
-            used.get(source.path),
-            tokens[source.path],
-            *_rights(versions[source.path]),
-        )
-        for source in mixture.walk()
-    }
-
-
-def _version(catalog: Catalog, source: Source, notes: list[str]) -> DatasetVersion | None:
-    try:
-        return catalog.dataset(source.dataset)
-    except NotFound as error:
-        notes.append(str(error))
-        return None
-
-
-def _available(
-    catalog: Catalog, mixture: Mixture, version: DatasetVersion | None, notes: list[str]
-) -> int | None:
-    """Tokens of one epoch with separators; None where the version is not tokenized."""
-    if version is None:
-        return None
-    try:
-        digest = catalog.tokenizer(mixture.tokenizer).digest
-        found = catalog.token_set(version.text_digest, digest)
-    except NotFound as error:
-        notes.append(str(error))
-        return None
-    return int(found.tokens + found.documents * (mixture.bos + mixture.eos))
-
-
-def _used(
-    name: str, mixture: Mixture, tokens: Mapping[str, int | None], notes: list[str]
-) -> dict[str, int]:
-    """Tokens that each source gives over the whole stream; empty where that cannot be said."""
-    length = mixture.sequence_length
-    sized = any(group.sampling for group in mixture.root.groups()) or any(
-        source.repeat is not None for source in mixture.walk()
-    )
-    if sized and None in tokens.values():
-        notes.append(f"{name}: `sampling` and `repeat` need the tokens of every source")
-        return {}
-    supplies = {
-        path: _UNKNOWN if count is None else Supply(count // length, count // length)
-        for path, count in tokens.items()
-    }
-    try:
-        demand = demand_of(mixture, supplies)
-    except RefusedPlan as error:
-        notes.append(f"{name}: {error}")
-        return {}
-    sums = [0] * len(supplies)
-    for row in apportion(demand.legs):
-        sums = [total + count for total, count in zip(sums, row.counts, strict=True)]
-    return {path: count * length for path, count in zip(supplies, sums, strict=True)}
-
-
-def _reference(version: DatasetVersion | None) -> str | None:
-    return None if version is None else version.reference
-
-
-def _rights(version: DatasetVersion | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if version is None:
-        return (), ()
-    rights = [read_license(license) for license in version.manifest.licenses]
-    licenses = {one.expression for one in rights}
-    terms = {name for one in rights for name in one.terms} | set(version.manifest.terms)
-    return tuple(sorted(licenses)), tuple(sorted(terms))
-
-
 def _moved(change: Change) -> str:
     """`36B tokens, 2.1 epochs, 40% -> 41B tokens, 2.4 epochs, 45%`."""
     old, new = change.before, change.after
     if old is None or new is None:
         facts = new or old
         assert facts is not None
-        return f"{facts.dataset}, {_amounts(facts)}, {', '.join(facts.licenses) or '?'}"
+        names = _named(facts.licenses + facts.terms)
+        where = f", where {facts.where}" if facts.where else ""
+        return f"{facts.dataset}{where}, {_amounts(facts)}, {names}"
     parts = [f"{_amounts(old)} -> {_amounts(new)}"]
     for label, first, second in (
         ("", old.version or old.dataset, new.version or new.dataset),
         ("where ", old.where or "everything", new.where or "everything"),
-        ("", ", ".join(old.licenses + old.terms), ", ".join(new.licenses + new.terms)),
+        ("", _named(old.licenses + old.terms), _named(new.licenses + new.terms)),
     ):
         if first != second:
             parts.append(f"{label}{first} -> {second}")
     return "; ".join(parts)
 
 
+def _named(names: Sequence[str]) -> str:
+    """Licences and terms for a person; what nobody stated is "?"."""
+    return ", ".join("?" if name == NOASSERTION else name for name in names) or "?"
+
+
 def _amounts(facts: Facts) -> str:
     tokens = "? tokens" if facts.tokens is None else f"{show_tokens(facts.tokens)} tokens"
     epochs = "? epochs" if facts.epochs is None else f"{facts.epochs:.2f} epochs"
+    if facts.rough and facts.epochs is not None:
+        epochs += " of the whole set"
     share = "?" if facts.share is None else show_share(facts.share)
     return f"{tokens}, {epochs}, {share}"

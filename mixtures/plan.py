@@ -59,7 +59,7 @@ class Resolved:
 
     def entry(self) -> dict[str, Any]:
         """The source as plan.json lists it."""
-        licenses, terms = _names_of(*(tuple(getattr(self.tally, name)) for name in COLUMNS))
+        licenses, terms = names_in(self.tally)
         return {
             "path": self.path,
             "dataset": self.dataset.name,
@@ -71,6 +71,11 @@ class Resolved:
             "licenses": list(licenses),
             "terms": list(terms),
         }
+
+
+def names_in(tally: Tally) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(licences, terms) of a tally's rows, each sorted."""
+    return _names_of(*(tuple(getattr(tally, name)) for name in COLUMNS))
 
 
 @lru_cache(maxsize=4096)
@@ -198,20 +203,7 @@ def resolve(
                 f"source {source.path}: `loss: assistant`, but the tokens of {dataset.reference} "
                 "carry no loss mask: tokenize a dataset of rendered chats"
             )
-        requests.append(
-            ViewRequest(
-                dataset=dataset,
-                token_set=token_set,
-                where=source.condition,
-                holdout=mixture.holdout,
-                sequence_length=mixture.sequence_length,
-                packing=mixture.packing,
-                separators=mixture,
-                labels=mixture.labels,
-                seed=mixture.seed,
-                path=source.path,
-            )
-        )
+        requests.append(request_of(mixture, source, dataset, token_set))
     views = build_views(store, catalog, requests, workers=workers, progress=progress)
 
     def tally(request: ViewRequest) -> Tally:
@@ -224,6 +216,24 @@ def resolve(
     return tuple(
         Resolved(source, datasets[source.dataset], request.token_set, view, counted)
         for source, request, view, counted in zip(sources, requests, views, tallies, strict=True)
+    )
+
+
+def request_of(
+    mixture: Mixture, source: Source, dataset: DatasetVersion, token_set: TokenSetManifest
+) -> ViewRequest:
+    """What a source of a mixture asks of its view."""
+    return ViewRequest(
+        dataset=dataset,
+        token_set=token_set,
+        where=source.condition,
+        holdout=mixture.holdout,
+        sequence_length=mixture.sequence_length,
+        packing=mixture.packing,
+        separators=mixture,
+        labels=mixture.labels,
+        seed=mixture.seed,
+        path=source.path,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -38,20 +39,35 @@ def tally_of(
 
     Held-out rows count: who may train on a source does not depend on a split.
     """
+    if (found := stored_tally(store, manifest, token_set, where)) is not None:
+        return found
+    selection = None if where is None else select(store, manifest, where, workers=workers)
+    tally = _count(store, manifest, token_set, selection, workers)
+    write_atomic(_path(store, manifest, token_set, where), to_json(tally.document()))
+    return tally
+
+
+def stored_tally(
+    store: Store, manifest: DatasetManifest, token_set: TokenSetManifest, where: Predicate | None
+) -> Tally | None:
+    """The answer of `tally_of` where the manifest tells it or it was counted before."""
     if where is None and (plain := _uniform(manifest, token_set)) is not None:
         return plain
+    path = _path(store, manifest, token_set, where)
+    if not path.exists():
+        return None
+    return Tally.from_document(read_json(path, what=f"licences of {manifest.reference}"))
+
+
+def _path(
+    store: Store, manifest: DatasetManifest, token_set: TokenSetManifest, where: Predicate | None
+) -> Path:
     question = {
         "version": manifest.digest,
         "tokenizer": token_set.tokenizer_digest,
         "where": None if where is None else where.canonical(),
     }
-    path = store.tally_path(digest_of(question))
-    if path.exists():
-        return Tally.from_document(read_json(path, what=f"licences of {manifest.reference}"))
-    selection = None if where is None else select(store, manifest, where, workers=workers)
-    tally = _count(store, manifest, token_set, selection, workers)
-    write_atomic(path, to_json(tally.document()))
-    return tally
+    return store.tally_path(digest_of(question))
 
 
 def _uniform(manifest: DatasetManifest, token_set: TokenSetManifest) -> Tally | None:

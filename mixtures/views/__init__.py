@@ -5,11 +5,13 @@
     holdout.py    version             -> hashes    of each text, kept
     packing.py    documents           -> segments  concat, best_fit, documents
     build.py      all of these        -> View      committed by one rename
+    view.py       a committed view, as a plan counts it; finding one
 
 The format on disk and its reader are awase_client.engine.views; docs/tokens.md describes both.
 """
 
-from mixtures.views.build import View, build_view, build_views, load_view
+from mixtures.views.build import build_view, build_views
 from mixtures.views.request import ViewRequest
+from mixtures.views.view import View, load_view, stored_view
 
-__all__ = ["View", "ViewRequest", "build_view", "build_views", "load_view"]
+__all__ = ["View", "ViewRequest", "build_view", "build_views", "load_view", "stored_view"]

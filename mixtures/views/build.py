@@ -44,6 +44,7 @@ from mixtures.views.packing import (
 )
 from mixtures.views.request import Separators, Version, ViewRequest
 from mixtures.views.selection import Selection, select
+from mixtures.views.view import View, load_manifest
 
 ROWS_CHUNK = 1 << 18
 # Threads for each view that is being packed.
@@ -54,55 +55,6 @@ class ViewRecords(Protocol):
     """What a build needs of mixtures.catalog's Catalog."""
 
     def record_view(self, digest: str, document: Mapping[str, Any]) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A committed view, as a plan counts it."""
-
-    manifest: ViewManifest
-
-    @property
-    def digest(self) -> str:
-        return self.manifest.digest
-
-    @property
-    def sequences(self) -> int:
-        """Sequences of one epoch of the train split."""
-        return self.manifest.train.sequences
-
-    @property
-    def documents(self) -> int:
-        """Documents of the train split, those without tokens left out."""
-        return self.manifest.train.documents
-
-    @property
-    def tokens(self) -> int:
-        """Ids in sequences, each once: tokens of the documents, separators, less the tail."""
-        counts = self.manifest.train
-        return counts.stored_tokens + counts.separator_tokens - counts.tail_tokens
-
-    @property
-    def stored_tokens(self) -> int:
-        """Tokens of the documents of the train split, without separators."""
-        return self.manifest.train.stored_tokens
-
-    @property
-    def tail_tokens(self) -> int:
-        """Ids after the last whole sequence, which no epoch delivers."""
-        return self.manifest.train.tail_tokens
-
-    @property
-    def padding_tokens(self) -> int:
-        return self.manifest.train.padding_tokens
-
-    @property
-    def holdout_sequences(self) -> int:
-        return self.manifest.holdout.sequences
-
-    @property
-    def holdout_documents(self) -> int:
-        return self.manifest.holdout.documents
 
 
 def build_view(
@@ -189,24 +141,11 @@ def _view_of(
     key = request.key(None if selection is None else selection.sha256)
     holdout = request.holdout
     digest = digest_of_key(key)
-    if (there := _load(store, digest)) is not None:
+    if (there := load_manifest(store, digest)) is not None:
         return there, False
     hashes = document_hashes(store, manifest, workers=workers) if holdout else None
     build = _Build(store, request.token_set, key, digest, selection, hashes, holdout, packing)
     return build.run(), True
-
-
-def load_view(store: Store, digest: str) -> View | None:
-    """A committed view by its digest, None where there is none."""
-    found = _load(store, digest)
-    return None if found is None else View(found)
-
-
-def _load(store: Store, digest: str) -> ViewManifest | None:
-    try:
-        return ViewManifest.load(store.root, digest)
-    except FileNotFoundError:
-        return None
 
 
 @dataclass(slots=True)
@@ -250,7 +189,7 @@ class _Build:
             try:
                 work.rename(target)
             except OSError:
-                there = _load(self.store, self.digest)
+                there = load_manifest(self.store, self.digest)
                 if there is None:
                     raise
                 return there

@@ -56,17 +56,27 @@ def select(
     Raises InvalidDocument for a column that the version does not have or a type that clashes, and
     IntegrityError where the bits or a shard are not what their manifest says.
     """
-    question = digest_of({"version": manifest.digest, "where": where.canonical()})
-    folder = store.selection_dir(question)
+    found = stored_selection(store, manifest, where)
+    return found or _ask(store, manifest, where, _folder(store, manifest, where), workers)
+
+
+def stored_selection(store: Store, manifest: DatasetManifest, where: Predicate) -> Selection | None:
+    """The answer of `select` where it was asked before; IntegrityError where its bits changed."""
+    folder = _folder(store, manifest, where)
     what = f"selection {where.canonical()!r} of {manifest.reference}"
     try:
         document = read_sealed(folder / DOCUMENT, what=what, kind=KIND)
     except FileNotFoundError:
-        return _ask(store, manifest, where, folder, workers)
+        return None
     found = Selection(document["sha256"], document["rows"], document["selected"], folder / BITS)
     if (actual := digest_bytes(found.path.read_bytes())) != found.sha256:
         raise IntegrityError(f"{what}: {found.path}: expected {found.sha256}, found {actual}")
     return found
+
+
+def _folder(store: Store, manifest: DatasetManifest, where: Predicate) -> Path:
+    question = digest_of({"version": manifest.digest, "where": where.canonical()})
+    return store.selection_dir(question)
 
 
 def _ask(

@@ -21,7 +21,8 @@ def diff(before: str, after: str, as_json: bool) -> None:
     """Compare two mixtures, each a FILE or a published NAME (NAME, NAME@3, NAME@prod).
 
     Sources come first: tokens, epochs, share and licences before and after; then settings, then
-    lines of YAML. Nothing is built: tokens are counted against whole token sets.
+    lines of YAML. Nothing is built: where a plan was counted before, epochs and licences are those
+    of its rows, `where` and hold-out applied; else those of whole sets, which is said.
     """
     from mixtures.diff import diff as compare
 

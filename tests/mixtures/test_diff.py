@@ -8,6 +8,7 @@ import pytest
 from curation.base.store import Store
 from mixtures.catalog import Catalog
 from mixtures.diff import Diff, diff
+from mixtures.plan import draft_plan
 from mixtures.spec import read_mixture
 from tests.tokenstore import TOKENIZER, write_corpus
 
@@ -74,6 +75,83 @@ def test_repeat_of_a_source_without_tokens_cannot_be_counted(catalog: Catalog) -
     assert found.sources[0].after is not None
     assert found.sources[0].after.tokens is None
     assert any("need the tokens of every source" in note for note in found.notes)
+
+
+WHERE = """\
+holdout: 0.25
+sources:
+  web: {dataset: rated, weight: 3, where: "score > 5 and license == 'MIT'"}
+"""
+
+
+@pytest.fixture
+def rated(catalog: Catalog) -> None:
+    """`rated`: 100 documents with scores 0 to 99; from row 50 on MIT, with row 60 made by GPT-4."""
+    texts = [f"text {row}" for row in range(100)]
+    columns = {
+        "score": [float(row) for row in range(100)],
+        "license": ["CC-BY-4.0"] * 50 + ["MIT"] * 50,
+        "generated_by": ["gpt-4" if row == 60 else None for row in range(100)],
+    }
+    documents = [[10 + row] * 7 for row in range(100)]
+    corpus = write_corpus(catalog.store, "rated", [documents], texts=texts, columns=columns)
+    catalog.register_dataset("rated", corpus.version.manifest)
+
+
+def test_epochs_and_licences_are_those_of_the_rows_once_a_plan_was_counted(
+    catalog: Catalog, rated: None
+) -> None:
+    before = "sources:\n  web: {dataset: rated, weight: 3}\n"
+    blind = compare(catalog, before, WHERE)
+    (change,) = blind.sources
+    assert change.after is not None
+    assert (change.after.available, change.after.counted) == (800, "whole set")
+    assert "1.00 epochs of the whole set" in list(blind.lines())[1]
+    assert sum("m@2: web:" in note and "whole" in note for note in blind.notes) == 2
+
+    draft_plan(read_mixture(HEAD + before), catalog, catalog.store)
+    draft = draft_plan(read_mixture(HEAD + WHERE), catalog, catalog.store)
+    (item,) = draft.resolved
+    assert item.view.holdout_documents > 0
+    found = compare(catalog, before, WHERE)
+    (change,) = found.sources
+    assert change.after is not None
+    assert (
+        change.after.available == item.view.sequences * 8 == 8 * (50 - item.view.holdout_documents)
+    )
+    assert change.after.counted == "view"
+    assert change.after.epochs == 800 / change.after.available
+    assert (change.after.licenses, change.after.terms) == (("MIT",), ("openai-tos",))
+    assert "of the whole set" not in list(found.lines())[1]
+    assert not any("m@2" in note for note in found.notes)
+    assert found.document()["licenses_and_terms"] == {"added": [], "removed": ["CC-BY-4.0"]}
+
+
+def test_a_where_that_lets_out_the_last_made_row_takes_its_terms_away(
+    catalog: Catalog, rated: None
+) -> None:
+    free = WHERE.replace("== 'MIT'", "== 'CC-BY-4.0'")
+    for text in (WHERE, free):
+        draft_plan(read_mixture(HEAD + text), catalog, catalog.store)
+    assert compare(catalog, WHERE, free).obligations() == {
+        "added": ["CC-BY-4.0"],
+        "removed": ["MIT", "openai-tos"],
+    }
+
+
+def test_a_document_that_extends_is_compared_as_resolved(catalog: Catalog) -> None:
+    base = "budget: 1600\nsources:\n  web: {dataset: web, weight: 3}\n"
+    top = "extends: base\nsources:\n  code: {dataset: code, weight: 1}\n"
+    head = HEAD.replace("budget: 800\n", "")
+    plain = HEAD + "sources:\n  web: {dataset: web, weight: 3}\n"
+    extended = read_mixture(head + top, resolver=lambda name, file: (head + base, name))
+    found = diff(catalog, ("m.yaml", plain, read_mixture(plain)), ("n.yaml", head + top, extended))
+    lines = list(found.text)
+    assert lines[:2] == ["--- m.yaml (resolved)", "+++ n.yaml (resolved)"]
+    assert "-budget: 800" in lines
+    assert "+budget: 1600" in lines
+    assert not any("extends" in line for line in lines)
+    assert any(line.startswith("+") and "dataset: code" in line for line in lines)
 
 
 def test_a_hold_out_is_said_to_raise_epochs(catalog: Catalog) -> None:
