@@ -6,6 +6,10 @@ UV     := $(BIN)/uv
 UV_VERSION := 0.13.9
 STAMP  := $(VENV)/.installed
 export UV_LINK_MODE ?= copy
+# Where the system keeps certificates, uv trusts them as pip does: a company's proxy is among them.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS ?= true
+endif
 
 .PHONY: setup demo test test-torch test-executors check format lock faults faults-long bench \
     bench-curation bench-stream bench-plan serve clean

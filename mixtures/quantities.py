@@ -66,7 +66,7 @@ def whole_text(node: Scalar) -> str:
 def show_tokens(count: int) -> str:
     """Tokens for people, three digits at most: 1.66T, 81.2B, 940K, 12."""
     for unit, size in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("K", 10**3)):
-        if count >= size:
+        if count * 2000 >= size * 1999:  # what rounds to 1000K is 1M
             digits = 0 if count >= 100 * size else 1 if count >= 10 * size else 2
             text = f"{count / size:.{digits}f}"
             return (text.rstrip("0").rstrip(".") if digits else text) + unit
