@@ -23,11 +23,13 @@ import xxhash
 
 from curation.base.errors import Failed
 from curation.batch import FILE, LANGUAGE, ROW, Batch
+from curation.chat import follow
 from curation.dedup import keys as matching
 from curation.layers import Layer
 from curation.plan import DatasetPlan, RunPlan, common, rewrites, route
 from curation.readers import reader_of
 from curation.readers.records import BadRecords
+from curation.shards.rows import SPANS
 from curation.steps import Scored, Step, column
 
 TEXT = "text"
@@ -61,6 +63,8 @@ def read_documents(plan: RunPlan, task: int, bad: BadRecords) -> Iterator[Batch]
     options = plan.recipe.input.read
     for piece in plan.tasks[task]:
         item = plan.files[piece.file]
+        if options.chat is not None and item.format not in ("jsonl", "parquet"):
+            raise Failed(f"{item.path}: chats are read from jsonl and parquet, not {item.format}")
         for batch in reader_of(item)(item, piece, options, bad):
             batch.columns["id"] = _with_ids(plan, batch)
             yield batch
@@ -133,8 +137,10 @@ def apply(
                 written = {column(step, name): values for name, values in scored.scores.items()}
                 if rewrites(step):
                     written[TEXT] = _only_changed(batch.text, scored.text)
-                writer.write(written)
                 attach(step, batch, scored)
+                if rewrites(step) and SPANS in batch.columns:
+                    written[SPANS] = batch.columns[SPANS]
+                writer.write(written)
             yield batch
         writer.commit(seconds=seconds, bytes=size)
 
@@ -184,10 +190,12 @@ def checked(step: Step, batch: Batch, seconds: dict[str, float]) -> Scored:
 
 
 def attach(step: Step, batch: Batch, scored: Scored) -> None:
-    """Add a step's scores to the batch, and its text where it was rewritten."""
+    """Add a step's scores to the batch, and its text where it was rewritten; spans move along."""
     for name, values in scored.scores.items():
         batch.columns[column(step, name)] = values
     if scored.text is not None:
+        if SPANS in batch.columns:
+            batch.columns[SPANS] = follow(step, batch.text, scored.text, batch.columns)
         batch.text = scored.text
 
 

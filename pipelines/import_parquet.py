@@ -31,7 +31,7 @@ from curation.base.errors import UsageError
 from curation.base.names import check_name
 from curation.base.store import Store, disk_errors, make_dirs, write_atomic
 from curation.shards.manifest import NOASSERTION, DataFile, DatasetManifest, Shard
-from curation.shards.rows import TEXT_COLUMNS, RowDigest
+from curation.shards.rows import RowDigest, text_columns
 from curation.shards.stats import ShardStats, join
 from curation.shards.writer import COUNTED, PartWriter, commit_version
 from mixtures.catalog import Catalog, DatasetVersion
@@ -50,7 +50,7 @@ class _Seen:
         names = [name for name in COUNTED if name in self.schema.names]
         self.counts = {name: Counter() for name in names}
         self.digest = RowDigest(self.schema)
-        self.text_digest = RowDigest(self.schema, TEXT_COLUMNS)
+        self.text_digest = RowDigest(self.schema, text_columns(self.schema))
 
     def feed(self, batch: pa.RecordBatch) -> None:
         self.rows += len(batch)

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from curation.base.errors import IntegrityError
 from curation.base.store import Store
 from curation.shards.manifest import DatasetManifest
+from curation.shards.rows import SPANS
 from curation.shards.tokens import Part, TokenSetManifest, TokenSetWriter
 from pipelines.tokenizers import Tokenizer, open_tokenizer
 
-SPANS = "loss_spans"
 BATCH_ROWS = 1024
 
 

@@ -21,12 +21,13 @@ def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) ->
     path = Path(item.path)
     builder = BatchBuilder(options.types())
     row = piece.first_row
+    key = "text" if options.chat is None else "chat.messages"
     try:
         with pq.ParquetFile(path) as file:
-            if options.text_field not in file.schema_arrow.names:
+            if options.source_field not in file.schema_arrow.names:
                 raise Failed(
-                    f"{path}: there is no column {options.text_field!r}; its columns are "
-                    f"{', '.join(file.schema_arrow.names)}: set input.text in the recipe"
+                    f"{path}: there is no column {options.source_field!r}; its columns are "
+                    f"{', '.join(file.schema_arrow.names)}: set input.{key} in the recipe"
                 )
             groups = list(range(piece.start, piece.stop))
             for table in file.iter_batches(READ_ROWS, row_groups=groups):

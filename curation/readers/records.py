@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from curation.base.errors import Failed
 from curation.batch import fold
+from curation.chat import SPANS_TYPE, BadChat, Chat
+from curation.shards.rows import SPANS
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 KEPT_BAD = 100  # bad records that are named; all are counted
@@ -30,9 +32,16 @@ class ReadOptions:
     constants: tuple[tuple[str, str], ...] = ()
     max_bad_records: int = 0
     max_record_bytes: int = 64 << 20
+    chat: Chat | None = None  # messages instead of a text
 
     def types(self) -> dict[str, pa.DataType]:
-        return {name: pa.type_for_alias(alias) for name, alias in self.typed}
+        types = {name: pa.type_for_alias(alias) for name, alias in self.typed}
+        return types if self.chat is None else {SPANS: SPANS_TYPE} | types
+
+    @property
+    def source_field(self) -> str:
+        """The record's field that becomes the text."""
+        return self.text_field if self.chat is None else self.chat.messages
 
 
 class BadRecord(Exception):
@@ -77,19 +86,31 @@ def to_values(record: Any, options: ReadOptions) -> tuple[str, dict[str, Any]]:
     if not isinstance(record, dict):
         raise BadRecord(f"the record is no object but {type(record).__name__}")
     record = dict(record)
-    text = record.pop(options.text_field, None)
-    if not isinstance(text, str):
-        found = "missing" if text is None else f"{type(text).__name__}, not a string"
-        raise BadRecord(f"the field {options.text_field!r} is {found}")
+    text, spans = _text(record.pop(options.source_field, None), options)
     for ours, theirs in options.fields:
         if theirs in record:
             record[ours] = record.pop(theirs)
     values = fold(record, options.types())
+    if spans is not None:
+        values[SPANS] = spans
     for name, alias in options.typed:
         values[name] = _typed(values.get(name), name, alias)
     for name, constant in options.constants:
         values.setdefault(name, constant)
     return whole(text), {k: whole(v) if isinstance(v, str) else v for k, v in values.items()}
+
+
+def _text(found: Any, options: ReadOptions) -> tuple[str, list[dict[str, int]] | None]:
+    """(text, loss spans of a chat)"""
+    if options.chat is not None:
+        try:
+            return options.chat.render(found)
+        except BadChat as error:
+            raise BadRecord(str(error)) from error
+    if not isinstance(found, str):
+        what = "missing" if found is None else f"{type(found).__name__}, not a string"
+        raise BadRecord(f"the field {options.text_field!r} is {what}")
+    return found, None
 
 
 def whole(text: str) -> str:

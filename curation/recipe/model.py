@@ -75,6 +75,7 @@ class Recipe:
                 "max_bad_records": read.max_bad_records,
                 "max_record_bytes": read.max_record_bytes,
                 "task_bytes": self.input.task_bytes,
+                **({} if read.chat is None else {"chat": read.chat.settings}),
             },
             "normalise": None if self.normalise is None else _step_document(self.normalise),
             "language": _step_document(self.language),

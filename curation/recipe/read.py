@@ -12,6 +12,7 @@ from curation.base.errors import AwaseError, InvalidDocument
 from curation.base.fields import Fields, nearest
 from curation.base.names import NAME
 from curation.base.predicate import Predicate
+from curation.chat import ChatStep
 from curation.dedup.minhash import PRESETS, MinHash, Unit
 from curation.language import MARGIN, PREFIX_CHARACTERS, Language
 from curation.normalise import SWITCHES, Normalise
@@ -40,7 +41,7 @@ def _recipe(document: yaml.Document, text: str, folder: Path) -> Recipe:
     options = input_of(fields.inner("input", known=INPUT_KEYS))
     normalise = _normalise(fields)
     language = _language(fields.inner("language", known=("model", "prefix", "margin")), folder)
-    datasets = _datasets(fields, folder)
+    datasets = _datasets(fields, folder, chat=options.read.chat is not None)
     output = _output(fields.inner("output", known=("shard_bytes", "row_group_bytes")))
     name = fields.text("name") or Path(document.file).stem
     description = fields.text("description") or ""
@@ -85,7 +86,7 @@ def _share(fields: Fields, key: str, default: float) -> float:
     return float(number)
 
 
-def _datasets(fields: Fields, folder: Path) -> tuple[DatasetRecipe, ...]:
+def _datasets(fields: Fields, folder: Path, *, chat: bool) -> tuple[DatasetRecipe, ...]:
     inner = fields.inner("datasets", known=None)
     found: list[DatasetRecipe] = []
     taken: dict[str | None, str] = {}
@@ -97,7 +98,7 @@ def _datasets(fields: Fields, folder: Path) -> tuple[DatasetRecipe, ...]:
         item = inner.inner(name, known=_DATASET)
         if item is None:
             continue
-        dataset = _dataset(name, item, folder)
+        dataset = _dataset(name, item, folder, chat=chat)
         for language in dataset.languages or (None,):
             if language in taken:
                 what = "all other languages" if language is None else language
@@ -109,13 +110,13 @@ def _datasets(fields: Fields, folder: Path) -> tuple[DatasetRecipe, ...]:
     return tuple(found)
 
 
-def _dataset(name: str, fields: Fields, folder: Path) -> DatasetRecipe:
+def _dataset(name: str, fields: Fields, folder: Path, *, chat: bool) -> DatasetRecipe:
     languages = None
     if "languages" in fields:
         languages = tuple(node.text for node in fields.texts("languages"))
         if not languages:
             fields.report("languages", "name at least one language, or leave the key out for all")
-    steps = _annotated(_steps(fields, folder), fields)
+    steps = _annotated(_steps(fields, folder, chat=chat), fields)
     return DatasetRecipe(
         name,
         languages,
@@ -126,7 +127,7 @@ def _dataset(name: str, fields: Fields, folder: Path) -> DatasetRecipe:
     )
 
 
-def _steps(fields: Fields, folder: Path) -> tuple[Step, ...]:
+def _steps(fields: Fields, folder: Path, *, chat: bool) -> tuple[Step, ...]:
     from curation.profiles import read_profile, read_steps
 
     steps: list[Step] = []
@@ -141,6 +142,8 @@ def _steps(fields: Fields, folder: Path) -> tuple[Step, ...]:
             fields.report("profile", str(error))
     own = fields.items("steps")
     steps += read_steps(own, fields.problems, fields.key_path("steps"))
+    if chat:
+        steps.append(ChatStep())
     names = [step.name for step in steps]
     for name in sorted({name for name in names if names.count(name) > 1}):
         fields.report("steps", f"the step {name!r} is in the profile already: give it a `name`")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 
 from curation.base.fields import Fields
+from curation.chat import read_chat
 from curation.readers.foreign import PREFIX, reader_names
 from curation.readers.records import ReadOptions
 from curation.recipe.model import InputOptions
+from curation.shards.rows import SPANS
 from curation.steps import PART
 
 INPUT_KEYS = (
-    *("format", "text", "fields", "columns", "constants", "max_bad_records", "max_record_bytes"),
-    *("max_expansion", "task_bytes", "datatrove"),
+    *("format", "text", "chat", "fields", "columns", "constants", "max_bad_records"),
+    *("max_record_bytes", "max_expansion", "task_bytes", "datatrove"),
 )
 FORMATS = ("auto", "jsonl", "parquet", "text", "html")
 RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
@@ -32,6 +34,7 @@ def input_of(fields: Fields | None) -> InputOptions:
         constants=_texts(fields, "constants", known=RENAMED[1:]),
         max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=10**9) or 0,
         max_record_bytes=size_of(fields, "max_record_bytes", default.max_record_bytes),
+        chat=read_chat(fields),
     )
     chosen = None if format == "auto" else format
     if "datatrove" in fields:
@@ -57,7 +60,7 @@ def _columns(fields: Fields) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for name in inner.entries if inner is not None else ():
         assert inner is not None
-        if not PART.fullmatch(name) or name in ("text", "metadata", "language", *RENAMED):
+        if not PART.fullmatch(name) or name in ("text", "metadata", "language", SPANS, *RENAMED):
             inner.report_key(name, "this name cannot become a column: use a-z, 0-9, '_', not ours")
         found.append((name, inner.choice(name, TYPES, "string")))
     return tuple(found)

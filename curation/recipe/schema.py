@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from curation.base.names import NAME
+from curation.chat import TEMPLATES
 from curation.dedup.minhash import PRESETS
 from curation.normalise import SWITCHES
 from curation.profiles import profile_names
@@ -74,6 +75,7 @@ def _input() -> dict[str, Any]:
             "format": {"enum": list(FORMATS)},
             "datatrove": {"enum": reader_names()},
             "text": _TEXT | {"description": "the record's field that holds the text"},
+            "chat": {"oneOf": [_FLAG, _chat()]},
             "fields": _object(dict.fromkeys(RENAMED, _TEXT)),
             "columns": {
                 "type": "object",
@@ -85,6 +87,29 @@ def _input() -> dict[str, Any]:
             "max_record_bytes": _size(),
             "max_expansion": {"type": "integer", "minimum": 1},
             "task_bytes": _size(),
+        }
+    )
+
+
+def _chat() -> dict[str, Any]:
+    role = _object({"before": _TEXT, "after": _TEXT, "loss": _FLAG})
+    template = {
+        "oneOf": [
+            {"enum": list(TEMPLATES)},
+            {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{PART.pattern}$"},
+                "additionalProperties": role,
+                "minProperties": 1,
+            },
+        ]
+    }
+    return _object(
+        {
+            "messages": _TEXT | {"description": "the record's field that holds the messages"},
+            "role": _TEXT,
+            "content": _TEXT,
+            "template": template | {"description": "what stands around each role's content"},
         }
     )
 

@@ -68,7 +68,7 @@ class Input:
 class DatasetManifest:
     """All that is known of an immutable version `name@digest`.
 
-    digest, text_digest     "sha256:<hex>" of the logical rows, and of (id, text) alone
+    digest, text_digest     "sha256:<hex>" of the logical rows, and of (id, text, loss_spans) alone
     rows, bytes, characters kept documents, and the size of their text
     recipe                  the recipe's document, `recipe_fingerprint` its digest; None: imported
     licenses                SPDX expression -> rows; a row without a licence counts as NOASSERTION

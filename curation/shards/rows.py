@@ -25,6 +25,12 @@ from curation.base.digest import PREFIX
 BLOCK_ROWS = 1024
 _DOMAIN = b"awase-rows-1\n"
 TEXT_COLUMNS = ("id", "text")
+SPANS = "loss_spans"  # which code points of the text count in the loss: list<struct<start, end>>
+
+
+def text_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """What the text digest covers: all that tokens and their loss mask are made of."""
+    return (*TEXT_COLUMNS, SPANS) if SPANS in schema.names else TEXT_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +107,8 @@ class RowDigest:
 
 
 def digests(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> tuple[str, str]:
-    """(digest, text digest) of all rows of `batches`; the text digest covers id and text alone."""
-    logical, text = RowDigest(schema), RowDigest(schema, TEXT_COLUMNS)
+    """(digest, text digest) of all rows of `batches`."""
+    logical, text = RowDigest(schema), RowDigest(schema, text_columns(schema))
     for batch in batches:
         logical.feed(batch)
         text.feed(batch)

@@ -27,7 +27,7 @@ from curation.base.digest import digest_file
 from curation.base.errors import IntegrityError
 from curation.base.store import Store, disk_errors, fsync_dir, make_dirs
 from curation.shards.manifest import FILE_NAME, DatasetManifest, load
-from curation.shards.rows import TEXT_COLUMNS, Blocks, RowDigest
+from curation.shards.rows import Blocks, RowDigest, text_columns
 
 ZSTD_LEVEL = 3
 ROW_GROUP_BYTES = 64_000_000
@@ -71,7 +71,9 @@ class PartWriter:
         self.rows = self.bytes = self.characters = 0
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = self._waiting_rows = 0
-        self._digests = (RowDigest(schema), RowDigest(schema, TEXT_COLUMNS)) if digest else None
+        self._digests = (
+            (RowDigest(schema), RowDigest(schema, text_columns(schema))) if digest else None
+        )
         self._counts: dict[str, Counter[str]] = {
             name: Counter() for name in COUNTED if name in schema.names
         }
