@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import sys
 
 import torch
 import torch.distributed as dist
@@ -43,7 +44,9 @@ def worker(rank: int, port: int, options: argparse.Namespace) -> None:
         dist.broadcast_object_list(held, src=leader, group=groups[replica])
         ids = held[0]
         assert isinstance(ids, torch.Tensor)
-        print(f"rank {rank}, replica {replica}: first tokens {ids[0, :4].tolist()}", flush=True)
+        line = f"rank {rank}, replica {replica}: first tokens {ids[0, :4].tolist()}\n"
+        sys.stdout.write(line)  # in one piece, as all ranks share the pipe; print may write two
+        sys.stdout.flush()
     dist.destroy_process_group()
 
 

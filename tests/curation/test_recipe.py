@@ -70,8 +70,11 @@ def test_the_fingerprint_follows_what_decides_the_result_and_nothing_else() -> N
 
 def test_the_recipe_of_the_documentation_is_one() -> None:
     text = (ROOT / "docs" / "curation.md").read_text("utf-8")
-    [block] = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    block, chat = re.findall(r"```yaml\n(.*?)```", text, re.S)
     recipe = parse_recipe(block)
     assert [dataset.name for dataset in recipe.datasets] == ["web-ja", "web-en"]
     assert recipe.normalise is not None
     assert recipe.normalise.off == {"ideographic_space"}
+    read = parse_recipe(f"version: 1\n{chat}datasets: {{sft: {{}}}}\n").input.read
+    assert read.chat is not None
+    assert [role.name for role in read.chat.roles] == ["system", "user", "assistant"]
