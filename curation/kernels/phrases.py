@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numba as nb
 import numpy as np
 
-from curation.kernels.utf8 import decode
+from curation.kernels.utf8 import decode, strip_left
 
 # base, check int32[states]: the double array; rank int32[states]: index of the phrase that ends in
 # a state, -1 where none does; bounded uint8[phrases]: 1 where katakana may stand on neither side.
@@ -170,3 +170,45 @@ def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
                 out[d, 1] += (b[k] & 0xC0) != 0x80
             i = end
     return out
+
+
+@nb.njit(nogil=True, cache=True)
+def contains_phrase(b, spans, trie):  # type: ignore[no-untyped-def]
+    """bool[m]: does b[spans[k, 0]:spans[k, 1]] hold a phrase?"""
+    out = np.zeros(len(spans), np.bool_)
+    for k in range(len(spans)):
+        s = spans[k, 0]
+        e = spans[k, 1]
+        i = s
+        while i < e and not out[k]:
+            code, width = decode(b, i)
+            if trie.first[code & 0xFFFF]:
+                out[k] = _match(b, s, i, e, trie) >= 0
+            i += width
+    return out
+
+
+@nb.njit(nogil=True, cache=True)
+def tail_lines(b, offsets, most, blank):  # type: ignore[no-untyped-def]
+    """(int64[m, 2] first byte and past the last byte, int64[m] text) of the last `most` lines of
+    each text, those of white space among them only if `blank`; lines end at newlines alone."""
+    texts = len(offsets) - 1
+    out = np.empty((texts * most, 2), np.int64)
+    rows = np.empty(texts * most, np.int64)
+    n = 0
+    for d in range(texts):
+        s = offsets[d]
+        e = offsets[d + 1]
+        found = 0
+        i = e
+        while found < most and i >= s:
+            if i == s or b[i - 1] == 10:
+                if blank or strip_left(b, i, e) < e:
+                    out[n, 0] = i
+                    out[n, 1] = e
+                    rows[n] = d
+                    n += 1
+                    found += 1
+                e = i - 1
+            i -= 1
+    return out[:n].copy(), rows[:n].copy()

@@ -17,6 +17,9 @@ KINDS = {
     "address": "curation.rules.llm_jp:Address",
     "compression": "curation.rules.llm_jp:Compression",
     "extract": "curation.rules.llm_jp:Extract",
+    "punctuation": "curation.rules.endings:Punctuation",
+    "footer": "curation.rules.endings:Footer",
+    "header_footer": "curation.rules.endings:HeaderFooter",
     "pii": "curation.pii:PersonalData",
     "word_hits": "curation.rules.hojichar:WordHits",
 }

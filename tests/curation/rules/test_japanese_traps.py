@@ -117,6 +117,47 @@ def test_kana_must_come_first_in_hojichar():
     assert "few_hiragana" in failed("ja-default", "の" + chinese)
 
 
+def rewritten(profile, text):
+    """The text as the profile leaves it."""
+    array = pa.array([text], pa.large_string())
+    for step in load_profile(profile):
+        scored = step.score(array, {})
+        array = array if scored.text is None else scored.text
+    return array[0].as_py()
+
+
+def test_swallow_settles_a_point_behind_a_half_width_digit():
+    text = prose() + "\n円周率は3．14と習いました．" * 41
+    assert "3。14と習いました。" in rewritten("swallow-v1", text)
+    assert "3．14と習いました。" in rewritten("ja-default", text)
+
+
+def test_swallow_overlooks_marks_behind_the_long_vowel_mark():
+    text = "データー，𠮟，ｺｰﾋｰ，"
+    assert rewritten("swallow-v1", text) == text
+    assert rewritten("ja-default", text) == "データー、𠮟、ｺｰﾋｰ、"
+
+
+def test_swallow_cuts_real_lines_for_a_short_word_and_all_that_follows():
+    text = prose() + "\n検索サイト\nこの行は本文です。"
+    assert rewritten("swallow-v1", text) == prose()
+    assert rewritten("ja-default", text) == text
+
+
+def test_swallow_may_cut_a_whole_short_text():
+    text = "ログイン記事\nこの記事は短い。"
+    assert rewritten("swallow-v1", text) == ""
+    assert rewritten("ja-default", text) == text
+
+
+def test_hojichar_removes_the_first_sentence_for_a_footer():
+    body = "".join(f"これは{k}番目の本文です。" for k in range(5))
+    text = body + "検索"
+    assert rewritten("hojichar-ja", text) == text.removeprefix("これは0番目の本文です。")
+    page = prose() + "\nサイトマップ"
+    assert rewritten("ja-default", page) == prose()
+
+
 def test_every_rule_can_be_annotate_only():
     for step in load_profile("ja-default"):
         scored = step.score(pa.array([""], pa.large_string()), {})
