@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -27,6 +26,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from awase_client.checksum import crc32
 from awase_client.engine.files import (
     BLOCK_BYTES,
     CRC_SUFFIX,
@@ -257,7 +257,7 @@ class _Stream:
         start = 0
         while start < len(view):
             piece = view[start : start + BLOCK_BYTES - self.filled]
-            self.crc = zlib.crc32(piece, self.crc)
+            self.crc = crc32(piece, self.crc)
             self.filled += len(piece)
             start += len(piece)
             if self.filled == BLOCK_BYTES:

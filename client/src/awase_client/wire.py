@@ -30,7 +30,6 @@ Golden bytes: tests/vectors/frames.json.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +37,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from awase_client.checksum import crc32
 from awase_client.engine.block import Block
 from awase_client.errors import CorruptFrame
 
@@ -107,9 +107,9 @@ def encode(frame: Frame) -> list[Part]:
         *lengths,
         bytes(12),
     )
-    crc = zlib.crc32(header)
+    crc = crc32(header)
     for part in parts:
-        crc = zlib.crc32(part, crc)
+        crc = crc32(part, crc)
     return [header + _CRC.pack(crc), *parts]
 
 
@@ -125,7 +125,7 @@ def decode(buffer: memoryview | bytes) -> Frame:
     if bytes(view[:4]) != MAGIC:
         raise CorruptFrame(f"a frame starts with {bytes(view[:4])!r}, not {MAGIC!r}")
     (stored,) = _CRC.unpack_from(view, HEADER_BYTES - 4)
-    found = zlib.crc32(view[HEADER_BYTES:], zlib.crc32(view[: HEADER_BYTES - 4]))
+    found = crc32(view[HEADER_BYTES:], crc32(view[: HEADER_BYTES - 4]))
     if found != stored:
         raise CorruptFrame(f"a frame's CRC-32 is {found:08x}, its header says {stored:08x}")
     fields = _HEADER.unpack_from(view)

@@ -13,13 +13,13 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from awase_client.checksum import crc32
 from awase_client.errors import CorruptStore
 
 BLOCK_SHIFT = 16
@@ -139,7 +139,7 @@ class CheckedFile:
     def check(self, block: int) -> None:
         """Verify one block; CorruptStore names the file and both digests."""
         start = block << BLOCK_SHIFT
-        if zlib.crc32(self._view[start : start + BLOCK_BYTES].data) != int(self._crcs[block]):
+        if crc32(self._view[start : start + BLOCK_BYTES].data) != int(self._crcs[block]):
             raise CorruptStore(self.explain(block))
         self.verified[block] = 1
 
@@ -179,9 +179,7 @@ def write_crcs(path: Path) -> str:
         while piece := file.read(1 << 22):
             digest.update(piece)
             view = memoryview(piece)
-            crcs += [
-                zlib.crc32(view[k : k + BLOCK_BYTES]) for k in range(0, len(piece), BLOCK_BYTES)
-            ]
+            crcs += [crc32(view[k : k + BLOCK_BYTES]) for k in range(0, len(piece), BLOCK_BYTES)]
     with open(os.fspath(path) + CRC_SUFFIX, "wb") as file:
         file.write(np.asarray(crcs, "<u4").tobytes())
         file.flush()
