@@ -23,6 +23,7 @@ METADATA = "metadata"  # the record's other fields, as one JSON object; null whe
 FILE = "__file"  # int32: which input the document came from
 ROW = "__row"  # int64: its line or row there, from 0
 INTERNAL = (FILE, ROW)
+EXTRACTION = "__extraction"  # why a page has no text; only readers of pages give it
 
 
 @dataclass(slots=True)

@@ -91,7 +91,8 @@ def rules_in(manifest: DatasetManifest) -> dict[str, dict[str, Any]]:
     """reason -> rule (statistic, op, threshold, source) as the version's recipe has them."""
     recipe = manifest.recipe or {}
     own = next((d for d in recipe.get("datasets", []) if d["name"] == manifest.name), None)
-    steps = [recipe.get("normalise"), recipe.get("language"), *(own["steps"] if own else ())]
+    first = [recipe.get(name) for name in ("extraction", "normalise", "language")]
+    steps = [*first, *(own["steps"] if own else ())]
     return {
         f"{step['step']}.{rule['reason']}": rule | {"step": step["step"]}
         for step in steps

@@ -13,7 +13,7 @@ equal exactly where the rows must be. Thresholds enter `decide`, not `step`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ import pyarrow as pa
 from curation.base.digest import digest_of
 from curation.base.store import Store
 from curation.batch import FIELDS, LANGUAGE, METADATA
+from curation.extraction import FORMATS as EXTRACTED
+from curation.extraction import Extraction
 from curation.layers import Layer
 from curation.readers.survey import Piece, Surveyed, pieces, tasks
 from curation.recipe import DatasetRecipe, Recipe
@@ -87,6 +89,9 @@ def make_plan(store: Store, recipe: Recipe, files: Sequence[Surveyed]) -> RunPla
 
     InvalidDocument where a `keep` condition names a column that the run will not have.
     """
+    if any(file.format in EXTRACTED for file in files):
+        extraction = Extraction(recipe.input.read.extract_seconds)
+        recipe = replace(recipe, extraction=extraction)
     cut = tasks(pieces(files), task_bytes=recipe.input.task_bytes)
     base = digest_of(_base_document(recipe, files))
     datasets = tuple(
@@ -110,7 +115,7 @@ def _base_document(recipe: Recipe, files: Sequence[Surveyed]) -> dict[str, Any]:
                 f.format,
                 f.compression or "",
                 [list(cut) for cut in f.cuts],
-                Path(f.path).name if f.format in ("text", "html") else "",
+                Path(f.path).name if f.format in ("text", *EXTRACTED) else "",
             ]
             for f in files
         ],
@@ -164,7 +169,9 @@ def rewrites(step: Step) -> bool:
 
 def common(recipe: Recipe) -> tuple[Step, ...]:
     """The steps that every document passes before it is routed to a dataset."""
-    return (*(() if recipe.normalise is None else (recipe.normalise,)), recipe.language)
+    return tuple(
+        step for step in (recipe.extraction, recipe.normalise, recipe.language) if step is not None
+    )
 
 
 def route(

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from curation.base.errors import Failed
-from curation.batch import FILE, LANGUAGE, ROW, Batch
+from curation.batch import EXTRACTION, FILE, LANGUAGE, ROW, Batch
 from curation.chat import follow
 from curation.dedup import keys as matching
 from curation.layers import Layer
@@ -96,6 +96,7 @@ def _write_base(plan: RunPlan, task: int) -> None:
         for batch in _timed(read_documents(plan, task, bad), seconds, "read"):
             for step in common(plan.recipe):
                 attach(step, batch, checked(step, batch, seconds))
+            batch.columns.pop(EXTRACTION, None)
             for part in _routed(plan, batch):
                 writers[part.route].write({TEXT: part.text, **part.columns})
         facts: dict[str, Any] = {"bad": bad.count, "named": bad.named, "seconds": seconds}

@@ -23,6 +23,7 @@ from curation.base.fields import nearest
 from curation.base.store import Store
 from curation.batch import FILE, MAX_ROWS, ROW
 from curation.decide import Decision, decide
+from curation.extraction import Extraction
 from curation.output import AUDIT_FIELDS, key_types
 from curation.plan import (
     DatasetPlan,
@@ -94,6 +95,8 @@ def _plan(store: Store, manifest: DatasetManifest, recipe: Recipe, *, with_text:
     dataset = recipe.datasets[names.index(manifest.name)]
     if not manifest.audit or manifest.recipe is None:
         raise NotFound(f"{manifest.reference} has no audit: it was imported, not curated")
+    if "extraction" in manifest.recipe:
+        recipe = replace(recipe, extraction=Extraction(recipe.input.read.extract_seconds))
     _check(manifest, recipe, dataset)
     if dataset.keep is not None and not with_text:
         known = {"id", *AUDIT_FIELDS, *score_types(recipe, dataset)}
@@ -121,7 +124,7 @@ def _check(manifest: DatasetManifest, recipe: Recipe, dataset: DatasetRecipe) ->
     """UsageError where a score of the version was taken by other settings than the recipe's."""
     stored = manifest.recipe or {}
     own = next(item for item in stored["datasets"] if item["name"] == manifest.name)
-    steps = [stored["normalise"], stored["language"], *own["steps"]]
+    steps = [stored.get("extraction"), stored["normalise"], stored["language"], *own["steps"]]
     known = {s["step"]: {k: v for k, v in s.items() if k != "rules"} for s in steps if s}
     advice = "its scores must be taken anew: run `awase curate` with the recipe and the input"
     for step in (*common(recipe), *dataset.steps):

@@ -1,8 +1,10 @@
-"""From files to batches: JSONL, Parquet, text and HTML; plain, gz or zst; local files.
+"""From files to batches: JSONL, Parquet, text, HTML and WARC; plain, gz or zst; local files.
 
     survey    one pass over each input: digest, size, and cut points for tasks
     streams   decompression with bounds
-    jsonl, parquet, text, html     one format each: pieces of a file -> batches
+    jsonl, parquet, text, html, warc    one format each: pieces of a file -> batches
+    extractor  main text of pages, in a process that a page cannot take ours with
+    foreign    any of datatrove's readers of files
 
 Open first: `survey`, which fixes what a task is.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from curation.batch import Batch
-from curation.readers import foreign, html, jsonl, parquet, text
+from curation.readers import foreign, html, jsonl, parquet, text, warc
 from curation.readers.records import BadRecords, ReadOptions
 from curation.readers.survey import Piece, Surveyed
 
@@ -22,6 +24,7 @@ READERS: dict[str, Reader] = {
     "parquet": parquet.read,
     "text": text.read,
     "html": html.read,
+    "warc": warc.read,
 }
 
 

@@ -1,7 +1,8 @@
-"""HTML files: one page, one document; the main text by resiliparse.
+"""HTML files: one page, one document; the main text by resiliparse, in a process of its own.
 
-Charset: a byte order mark, else the one the page declares (Shift_JIS is read as cp932, as browsers
-do), else what `readers.text.decode` finds. A declaration that does not fit the bytes is ignored.
+Charset: a byte order mark, else what the server said, else what the page declares (Shift_JIS is
+read as cp932, as browsers do), else what `readers.text.decode` finds. A declaration that does not
+fit the bytes is ignored.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from curation.batch import METADATA, Batch, BatchBuilder
+import pyarrow as pa
+
+from curation.batch import EXTRACTION, METADATA, Batch, BatchBuilder
+from curation.readers.extractor import ExtractionFailed, extractor
 from curation.readers.records import BadRecords, ReadOptions, whole
 from curation.readers.streams import chunks, decompressed, open_bytes
 from curation.readers.survey import Piece, Surveyed
@@ -31,33 +36,55 @@ _ALIASES = {
 }
 
 
-def decode_page(data: bytes) -> tuple[str, str] | None:
-    """(text, encoding) of a page's bytes, or None where nothing fits."""
+def decode_page(data: bytes, served: str | None = None) -> tuple[str, str] | None:
+    """(text, encoding) of a page's bytes, or None where nothing fits.
+
+    `served` is the charset of the Content-Type with which a server sent the page.
+    """
     if data.startswith(codecs.BOM_UTF8):
         return data.decode("utf-8-sig", errors="replace"), "utf-8"
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
         if data.startswith(mark):
             return data[2:].decode(encoding, errors="replace"), encoding
     match = _DECLARED.search(data, 0, _HEAD_BYTES)
-    if match is not None:
-        name = match.group(1).decode("ascii").lower()
-        name = _ALIASES.get(name, name)
-        try:
-            text = data.decode(name)
-        except (LookupError, UnicodeDecodeError):
-            return decode(data)
-        return (text.translate(CP932_WIDTHS) if name == "cp932" else text), name
+    declared = None if match is None else match.group(1).decode("ascii")
+    for name in (served, declared):
+        found = None if name is None else _as_declared(data, name)
+        if found is not None:
+            return found
     return decode(data)
 
 
-def extract(page: str) -> tuple[str, str]:
-    """(main text, title) of a page."""
-    from resiliparse.extract.html2text import extract_plain_text
-    from resiliparse.parse.html import HTMLTree
+def _as_declared(data: bytes, name: str) -> tuple[str, str] | None:
+    """(text, encoding) where the bytes are text in the encoding of that name."""
+    encoding = _ALIASES.get(name.lower(), name.lower())
+    try:
+        text = data.decode(encoding)
+    except (LookupError, UnicodeDecodeError):  # no such charset, or not this page's
+        return None
+    return (text.translate(CP932_WIDTHS) if encoding == "cp932" else text), encoding
 
-    tree = HTMLTree.parse(page)
-    text = extract_plain_text(tree, main_content=True, alt_texts=False, links=False)
-    return str(text).strip(), str(tree.title or "").strip()
+
+def page_builder(options: ReadOptions) -> BatchBuilder:
+    return BatchBuilder({**options.types(), EXTRACTION: pa.string()})
+
+
+def page_document(
+    page: str, facts: dict[str, Any], options: ReadOptions
+) -> tuple[str, dict[str, Any]]:
+    """(main text, columns) of a page; where extraction failed, no text and the reason.
+
+    `facts` become the document's metadata, beside the page's title.
+    """
+    values: dict[str, Any] = {}
+    text = title = ""
+    try:
+        found = extractor(options.extract_seconds).extract(whole(page))
+        text, title = found.text, found.title
+    except ExtractionFailed as error:
+        values[EXTRACTION] = str(error)
+    values[METADATA] = json.dumps(facts | {"title": title}, ensure_ascii=False, sort_keys=True)
+    return text, values
 
 
 def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
@@ -72,11 +99,8 @@ def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) ->
     if decoded is None:
         bad.add(path, 0, "in no charset that it declares or that Japanese pages have")
         return
-    text, title = extract(whole(decoded[0]))
-    values = {"source": path.name, **dict(options.constants)}
-    values[METADATA] = json.dumps(
-        {"charset": decoded[1], "title": title}, ensure_ascii=False, sort_keys=True
-    )
-    builder = BatchBuilder(options.types())
-    builder.add(whole(text), values, file=piece.file, row=0)
+    text, values = page_document(decoded[0], {"charset": decoded[1]}, options)
+    builder = page_builder(options)
+    values = {"source": path.name, **dict(options.constants), **values}
+    builder.add(text, values, file=piece.file, row=0)
     yield builder.take()

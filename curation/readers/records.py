@@ -12,6 +12,7 @@ import pyarrow as pa
 from curation.base.errors import Failed
 from curation.batch import fold
 from curation.chat import SPANS_TYPE, BadChat, Chat
+from curation.readers.extractor import SECONDS
 from curation.shards.rows import SPANS
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -33,6 +34,7 @@ class ReadOptions:
     max_bad_records: int = 0
     max_record_bytes: int = 64 << 20
     chat: Chat | None = None  # messages instead of a text
+    extract_seconds: float = SECONDS  # of processor time for the main text of a page
 
     def types(self) -> dict[str, pa.DataType]:
         types = {name: pa.type_for_alias(alias) for name, alias in self.typed}

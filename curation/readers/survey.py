@@ -2,8 +2,8 @@
 
 The cut depends on the bytes and on `task_bytes` alone, never on workers. A JSONL file is cut at
 line ends of its uncompressed bytes (each task of a compressed file skips what lies before its
-piece, so such a file is cut into 16 pieces at most); Parquet is cut at row groups; a text or HTML
-file is one document and one piece.
+piece, so such a file is cut into 16 pieces at most); Parquet is cut at row groups, WARC at records;
+a text or HTML file is one document and one piece.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ FORMATS = {
     ".md": "text",
     ".html": "html",
     ".htm": "html",
+    ".warc": "warc",
+    ".wet": "warc",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of one input: bytes of a JSONL file, row groups of a Parquet file, a whole text.
+    """A range of one input: bytes of a JSONL or WARC file, row groups of Parquet, a whole text.
 
     `first_row` counts lines or rows before it. `bytes` is its share of the work.
     """
@@ -205,6 +207,10 @@ def _survey(path: Path, *, format: str | None, task_bytes: int, max_expansion: i
     finally:
         source.file.close()
     cuts = cutter.finish()
+    if kind == "warc":
+        from curation.readers.warc import cuts_of
+
+        cuts = cuts_of(path, task_bytes=task_bytes)
     if compression is not None and len(cuts) > MAX_PIECES_COMPRESSED:
         cuts = _join(cuts, MAX_PIECES_COMPRESSED)
     digest = PREFIX + source.sha256.hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 from curation.base.digest import digest_of
 from curation.base.predicate import Predicate
 from curation.dedup.minhash import MinHash
+from curation.extraction import Extraction
 from curation.language import Language
 from curation.normalise import Normalise
 from curation.readers.records import ReadOptions
@@ -60,6 +61,7 @@ class Recipe:
     datasets: tuple[DatasetRecipe, ...]
     output: OutputOptions
     text: str  # as it was written
+    extraction: Extraction | None = None  # set by the run, where pages are read
 
     def document(self) -> dict[str, Any]:
         """What decides the result, as canonical JSON values; its digest names the recipe."""
@@ -77,6 +79,7 @@ class Recipe:
                 "task_bytes": self.input.task_bytes,
                 **({} if read.chat is None else {"chat": read.chat.settings}),
             },
+            **({} if self.extraction is None else {"extraction": _step_document(self.extraction)}),
             "normalise": None if self.normalise is None else _step_document(self.normalise),
             "language": _step_document(self.language),
             "datasets": [_dataset_document(dataset) for dataset in self.datasets],

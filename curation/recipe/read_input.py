@@ -14,10 +14,11 @@ from curation.steps import PART
 
 INPUT_KEYS = (
     *("format", "text", "chat", "fields", "columns", "constants", "max_bad_records"),
-    *("max_record_bytes", "max_expansion", "task_bytes", "datatrove"),
+    *("max_record_bytes", "max_expansion", "task_bytes", "extract_timeout", "datatrove"),
 )
-FORMATS = ("auto", "jsonl", "parquet", "text", "html")
+FORMATS = ("auto", "jsonl", "parquet", "text", "html", "warc")
 RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
+LEAST_SECONDS, MOST_SECONDS = 0.1, 3600.0  # for one page
 TYPES = ("string", "int64", "double", "bool")
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -35,6 +36,7 @@ def input_of(fields: Fields | None) -> InputOptions:
         max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=10**9) or 0,
         max_record_bytes=size_of(fields, "max_record_bytes", default.max_record_bytes),
         chat=read_chat(fields),
+        extract_seconds=_seconds(fields, "extract_timeout", default.extract_seconds),
     )
     chosen = None if format == "auto" else format
     if "datatrove" in fields:
@@ -64,6 +66,17 @@ def _columns(fields: Fields) -> tuple[tuple[str, str], ...]:
             inner.report_key(name, "this name cannot become a column: use a-z, 0-9, '_', not ours")
         found.append((name, inner.choice(name, TYPES, "string")))
     return tuple(found)
+
+
+def _seconds(fields: Fields, key: str, default: float) -> float:
+    number = fields.number(key)
+    if number is None:
+        return default
+    if not LEAST_SECONDS <= number <= MOST_SECONDS:
+        expected = f"expected seconds from {LEAST_SECONDS:g} to {MOST_SECONDS:g}"
+        fields.report(key, f"{expected}, found {float(number):g}")
+        return default
+    return float(number)
 
 
 def size_of(fields: Fields, key: str, default: int) -> int:

@@ -14,7 +14,13 @@ from curation.normalise import SWITCHES
 from curation.profiles import profile_names
 from curation.readers.foreign import reader_names
 from curation.recipe.model import VERSION
-from curation.recipe.read_input import FORMATS, RENAMED, TYPES
+from curation.recipe.read_input import (
+    FORMATS,
+    LEAST_SECONDS,
+    MOST_SECONDS,
+    RENAMED,
+    TYPES,
+)
 from curation.steps import PART
 
 _TEXT = {"type": "string"}
@@ -87,6 +93,12 @@ def _input() -> dict[str, Any]:
             "max_record_bytes": _size(),
             "max_expansion": {"type": "integer", "minimum": 1},
             "task_bytes": _size(),
+            "extract_timeout": {
+                "type": "number",
+                "minimum": LEAST_SECONDS,
+                "maximum": MOST_SECONDS,
+                "description": "seconds of processor time for the main text of a page",
+            },
         }
     )
 

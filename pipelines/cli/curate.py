@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "inputs",
     multiple=True,
     metavar="PATH",
-    help="A file or folder of JSONL, Parquet or text; plain, gz or zst; more may follow.",
+    help="A file or folder of JSONL, Parquet, text, HTML or WARC; plain, gz or zst; more follow.",
 )
 @workers_option
 @click.option(

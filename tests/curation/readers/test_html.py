@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from curation.readers.html import decode_page, extract
+from curation.readers.extract_child import extract
+from curation.readers.html import decode_page
 from curation.readers.text import decode
 
 BODY = "吾輩は猫である。名前はまだ無い。１～３円－①㈱髙﨑" * 4
@@ -45,7 +46,7 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 
 def test_the_main_text_is_kept_and_scripts_and_navigation_are_not() -> None:
-    text, title = extract(page("utf-8"))
+    title, text = extract(page("utf-8"))
     assert BODY in text
     assert title == "猫"
     assert "var x" not in text
