@@ -6,7 +6,9 @@ mark, in blocks, and answers with the plan that holds below it. An entry may onl
 at or above the mark. So no position is ever served under two plans, and replay from zero under the
 head is exact, because a plan embeds the history of its chain.
 
-Both moves are one conditional UPDATE, so any number of replicas over one database may race.
+Both moves are made in one transaction that holds the run's row, so any number of replicas over one
+database may race; and both are durable in the store before they are in the database
+(`mixtures.catalog.run_refs`), so a lost database loses no mark and no entry.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from curation.base.errors import Conflict, NotFound, UsageError
+from curation.base.errors import Conflict, NotFound, TryAgain, UsageError
 from curation.base.names import check_name
+from mixtures.catalog import run_refs
 from mixtures.catalog.catalog import Catalog
-from mixtures.catalog.database import dump, insert_if_absent
+from mixtures.catalog.database import insert_if_absent
 from mixtures.catalog.models import run_entries, runs
 from mixtures.catalog.versions import now
 
@@ -82,6 +85,7 @@ class Runs:
 
     def __init__(self, catalog: Catalog, *, clock: Callable[[], str] = now) -> None:
         self._catalog = catalog
+        self._store = catalog.store
         self._clock = clock
 
     def create(
@@ -102,19 +106,30 @@ class Runs:
             "entries": 1,
             "created": created,
         }
+        entry = {
+            "plan": record.digest,
+            "start": start,
+            "change": dict(document or {}),
+            "created": created,
+        }
         with self._catalog.database.write() as rows:
-            if not insert_if_absent(rows, runs, row):
-                head = _row(rows, identity).head
+            there = run_refs.catch_up(self._store, rows, identity)
+            if there is not None or not insert_if_absent(rows, runs, row):
+                head = self._held(rows, identity).head if there is None else there.head
                 raise Conflict(
                     f"run {identity!r} exists, at plan {head}: choose another id, "
                     f"or continue it with `awase run branch {identity}`"
                 )
-            self._append(rows, identity, 0, record.digest, start, document or {}, created)
+            self._append(rows, identity, 0, entry)
         return self.get(identity)
 
     def get(self, id: str) -> Run:
         with self._catalog.database.read() as rows:
-            return _run(rows, _row(rows, id))
+            row = _row(rows, id)
+            if not run_refs.is_ahead(self._store, check_name(id, what="run"), row):
+                return _run(rows, _known(row, id))
+        with self._catalog.database.write() as rows:
+            return _run(rows, self._held(rows, id))
 
     def all(self) -> list[Run]:
         """Every run, newest first."""
@@ -132,14 +147,16 @@ class Runs:
                 f"lease of {count} from {position}: position >= 0, count from 1 to {MAX_LEASE}"
             )
         goal = -(-(position + count) // BLOCK) * BLOCK
+        check_name(id, what="run")
         with self._catalog.database.read() as rows:
             row = _row(rows, id)
-        if row.sealed < goal:
+        if row is None or row.sealed < goal:
             with self._catalog.database.write() as rows:
-                rows.execute(
-                    update(runs).where(runs.c.id == id, runs.c.sealed < goal).values(sealed=goal)
-                )
-                row = _row(rows, id)
+                row = self._held(rows, id)
+                if row.sealed < goal:
+                    run_refs.seal(self._store, id, goal)
+                    rows.execute(update(runs).where(runs.c.id == id).values(sealed=goal))
+                    row = self._held(rows, id)
         return Lease(row.head, row.sealed)
 
     def append(self, id: str, plan: str, *, document: Mapping[str, Any] | None = None) -> Run:
@@ -150,43 +167,39 @@ class Runs:
         record = self._catalog.plan(plan)
         start, parent = int(record.document["from"]), record.document["parent"]
         with self._catalog.database.write() as rows:
-            changed = rows.execute(
-                update(runs)
-                .where(runs.c.id == id, runs.c.head == parent, runs.c.sealed <= start)
-                .values(head=record.digest, entries=runs.c.entries + 1)
-            ).rowcount
-            row = _row(rows, id)
-            if not changed:
-                if row.head == record.digest:
-                    return _run(rows, row)
+            row = self._held(rows, id)
+            if row.head == record.digest:
+                return _run(rows, row)
+            if row.head != parent or row.sealed > start:
                 raise _refusal(row, record.digest, parent, start)
-            number = row.entries - 1
-            self._append(rows, id, number, record.digest, start, document or {}, self._clock())
-            return _run(rows, row)
+            entry = {
+                "plan": record.digest,
+                "start": start,
+                "change": dict(document or {}),
+                "created": self._clock(),
+            }
+            self._append(rows, id, row.entries, entry)
+            values = {"head": record.digest, "entries": row.entries + 1}
+            rows.execute(update(runs).where(runs.c.id == id).values(**values))
+            return _run(rows, self._held(rows, id))
 
-    def _append(
-        self,
-        rows: Connection,
-        id: str,
-        number: int,
-        plan: str,
-        start: int,
-        document: Mapping[str, Any],
-        created: str,
-    ) -> None:
-        values = {
-            "run": id,
-            "number": number,
-            "plan": plan,
-            "start": start,
-            "document": dump(document),
-            "created": created,
-        }
-        rows.execute(insert(run_entries).values(**values))
+    def _held(self, rows: Connection, id: str) -> Row[Any]:
+        """The run's row as the store knows it, held until the transaction ends; or NotFound."""
+        check_name(id, what="run")
+        return _known(run_refs.catch_up(self._store, rows, id), id)
+
+    def _append(self, rows: Connection, id: str, number: int, entry: Mapping[str, Any]) -> None:
+        """The row first, as it may be refused; then the store; the caller commits."""
+        rows.execute(insert(run_entries).values(**run_refs.entry_row(id, number, entry)))
+        if not run_refs.put_entry(self._store, id, number, entry):
+            raise TryAgain(f"run {id}: another catalog appended entry {number}: look at it again")
 
 
-def _row(rows: Connection, id: str) -> Row[Any]:
-    row = rows.execute(select(runs).where(runs.c.id == id)).first()
+def _row(rows: Connection, id: str) -> Row[Any] | None:
+    return rows.execute(select(runs).where(runs.c.id == id)).first()
+
+
+def _known(row: Row[Any] | None, id: str) -> Row[Any]:
     if row is None:
         raise NotFound(f"run {id!r} does not exist; `awase run ls` lists runs")
     return row

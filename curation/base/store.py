@@ -7,6 +7,7 @@ what a manifest names and never list folders to find data.
     refs/<name>/<number>.json                    put-if-absent: fixes version numbers of datasets
     refs/_mixtures, _tokenizers/<name>/<n>.json  the same for mixtures (with text) and tokenizers
     refs/_aliases, _notes, _plans/...            journals: a lost catalog.db is rebuilt whole
+    refs/_runs, _sealed/<id>/<n>.json            a run's chain of plans; how far it was handed out
     datasets/<name>/<digest>/manifest.json ...   immutable versions
     tokenizers/<digest>/                         files, and how they were trained
     tokens/<text digest>-<tokenizer digest>/     token sets, memory-mapped
@@ -80,6 +81,12 @@ class Store:
 
     def plan_ref_path(self, digest: str) -> Path:
         return self.root / "refs" / "_plans" / f"{hex_of(digest)}.json"
+
+    def run_refs_dir(self, id: str) -> Path:
+        return self.root / "refs" / "_runs" / check_name(id, what="run")
+
+    def sealed_dir(self, id: str) -> Path:
+        return self.root / "refs" / "_sealed" / check_name(id, what="run")
 
     def tokenizer_dir(self, digest: str) -> Path:
         return self.root / "tokenizers" / hex_of(digest)

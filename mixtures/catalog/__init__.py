@@ -4,6 +4,7 @@
     catalog.py   Catalog: what the other packages call   START HERE
     versions.py  publishing under a number, finding again
     pointers.py  aliases, tags, notes
+    run_refs.py  what the store keeps of runs
     records.py   what comes back: versions, aliases, plans
     database.py  the only module that opens SQLAlchemy: SQLite (WAL) or PostgreSQL, migrations
     models.py    the tables

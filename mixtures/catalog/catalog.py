@@ -15,7 +15,7 @@ from curation.base.errors import Failed, NotFound, UsageError
 from curation.base.names import Reference, parse_reference
 from curation.base.store import Store, put_if_absent, to_json
 from curation.shards import manifest as manifests
-from mixtures.catalog import models, rebuild, refs
+from mixtures.catalog import models, rebuild, refs, run_refs
 from mixtures.catalog.database import ENVIRONMENT, Database, insert_if_absent, sqlite_url
 from mixtures.catalog.pointers import Pointers
 from mixtures.catalog.records import (
@@ -73,14 +73,20 @@ class Catalog(Pointers):
             return rebuild.fill(self.store, rows)
 
     def unregistered(self) -> list[str]:
-        """Versions that the store has and the database lacks, a line each."""
+        """Versions and runs of which the store has more than the database, a line each."""
         table = models.versions.c
         with self.database.read() as rows:
             known = {
                 (row.kind, row.name, row.number)
                 for row in rows.execute(select(table.kind, table.name, table.number))
             }
-        return list(rebuild.unregistered(self.store, known))
+            runs = {row.id: row for row in rows.execute(select(models.runs))}
+        ahead = [
+            f"run {id} went further in the store than in the catalog"
+            for id in run_refs.ids(self.store)
+            if run_refs.is_ahead(self.store, id, runs.get(id))
+        ]
+        return [*rebuild.unregistered(self.store, known), *ahead]
 
     def counts(self) -> dict[str, int]:
         """How many of each thing the catalog knows."""

@@ -1,7 +1,7 @@
 """The database behind the catalog: SQLite in WAL mode, or PostgreSQL by URL. Owns SQLAlchemy.
 
 SQLite: every transaction that writes starts with BEGIN IMMEDIATE, so that writers queue (busy
-timeout) instead of failing half way; synchronous=FULL, because run marks live here alone.
+timeout) instead of failing half way; synchronous=FULL, so that a commit survives a power cut.
 """
 
 from __future__ import annotations

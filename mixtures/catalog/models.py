@@ -1,7 +1,7 @@
 """The tables. Every change needs a numbered migration beside it; a test compares the two.
 
 Rows are written after the file that they index (a ref, a manifest, a plan) is durable, and are
-never the only place where something is kept, except in tables whose owner says so.
+never the only place where something is kept, except jobs, which may be asked for again.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ plan_sources = Table(
     Index(None, "digest"),
 )
 
-# Runs live here alone: how far a run was handed out is a fact about clients, not about files.
+# Runs are written to the store's refs within the transaction that changes these rows (run_refs.py).
 runs = Table(
     "runs",
     metadata,

@@ -15,7 +15,7 @@ from curation.base.digest import PREFIX
 from curation.base.errors import AwaseError
 from curation.base.store import Store, read_json
 from curation.shards import manifest as manifests
-from mixtures.catalog import models, refs
+from mixtures.catalog import models, refs, run_refs
 from mixtures.catalog.database import dump, insert_all_if_absent, insert_if_absent
 from mixtures.catalog.records import KINDS, Kind
 
@@ -60,6 +60,10 @@ def fill(store: Store, connection: Connection) -> Rebuilt:
             document = read_json(path, what="plan")
             insert_plan(connection, digest, document, entry)
             report.add("plans")
+    for id in run_refs.ids(store):
+        with _reported(report):
+            run_refs.fill(store, connection, id)
+            report.add("runs")
     return report
 
 

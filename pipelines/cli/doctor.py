@@ -17,8 +17,8 @@ from pipelines.cli.common import json_option, open_store, print_json, say
 def command(rebuild: bool, as_json: bool) -> None:
     """Check this installation, the store and its catalog; exit code 1 if something is wrong.
 
-    --rebuild moves a damaged catalog.db aside and restores versions, aliases, tags, notes, views
-    and plans from the store. How far runs were handed out is kept if the database can be read.
+    --rebuild moves a damaged catalog.db aside and restores versions, aliases, tags, notes, views,
+    plans and runs from the store, with how far each run was handed out.
     """
     from curation.base.errors import Failed
     from pipelines.doctor import examine

@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from curation.base.digest import digest_of
 from curation.base.errors import Conflict, NotFound, UsageError
-from curation.base.store import Store, to_json, write_atomic
+from curation.base.store import Store
 from mixtures.catalog import Catalog
 from mixtures.runs import BLOCK, MAX_LEASE, Lease, Runs
+from tests.mixtures.catalog import leaser
 
 Record = Callable[..., str]
 
@@ -30,14 +29,10 @@ def catalog(store: Store) -> Iterator[Catalog]:
 
 @pytest.fixture
 def record(store: Store, catalog: Catalog) -> Record:
-    """Record a plan that continues `parent` from `start`; runs read no more of it than that."""
+    """Record a plan of this store; see `leaser.record`."""
 
     def make(name: str, *, parent: str | None = None, start: int = 0) -> str:
-        document: dict[str, Any] = {"name": name, "parent": parent, "from": start, "sources": []}
-        digest = digest_of(document)
-        write_atomic(store.plan_path(digest), to_json(document))
-        catalog.record_plan(digest, None, document)
-        return digest
+        return leaser.record(store, catalog, name, parent=parent, start=start)
 
     return make
 
