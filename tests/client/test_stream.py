@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +15,7 @@ import pytest
 import awase_client
 from awase_client import (
     BadCursor,
+    CorruptStore,
     Cursor,
     Options,
     PlanMismatch,
@@ -186,6 +192,37 @@ def test_a_server_that_dies_midway_is_an_error_never_an_end(stream: Stream) -> N
         received.extend(batches)
     assert caught.value.position == len(received) * 4 == batches.cursor.position
     batches.close()
+
+
+@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+def test_a_token_file_damaged_while_it_streams_ends_the_stream_before_a_wrong_token(
+    tmp_path: Path, stream: Stream, served: bool, damage: str
+) -> None:
+    """All blocks were read and verified once, in this process or in the server's."""
+    store = tmp_path / "store"
+    shutil.copytree(stream.store, store)
+    with serving(store) if served else nullcontext(str(store)) as source:
+        small = Options(in_flight=1, request_bytes=1, timeout_seconds=2.0, patience_seconds=0.3)
+        with TokenStream(source, stream.plan, batch=4, options=small) as batches:
+            assert sum(1 for _ in batches) == stream.total // 4
+            batches.load_state_dict(Cursor(stream.plan, 0))
+            received = [next(batches) for _ in range(5)]
+            for path in store.glob("tokens/*/part-00000.tok"):
+                if damage == "cut":
+                    os.truncate(path, 64)
+                else:
+                    data = path.read_bytes()
+                    with path.open("r+b") as file:
+                        file.write(bytes(byte ^ 1 for byte in data))
+            with pytest.raises(CorruptStore) as caught:
+                received.extend(batches)
+    found = str(caught.value)
+    assert re.search(r"dataset [a-z-]+@sha256:[0-9a-f]{64}", found)
+    assert re.search(r"part-00000\.tok.*expected sha256:[0-9a-f]{64}, found sha256:", found)
+    assert not served or f"position {len(received) * 4}: " in found
+    tokens = np.concatenate([batch.input_ids for batch in received])
+    np.testing.assert_array_equal(tokens, stream.tokens[: len(tokens)])
 
 
 def test_one_living_replica_is_enough(stream: Stream, url: str) -> None:

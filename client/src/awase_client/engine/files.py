@@ -5,7 +5,11 @@ Beside a data file `X` lies `X.crc`: little-endian uint32, the CRC-32 (zlib) of 
 wait for a whole file and no byte leaves unchecked. Maps keep no descriptor, and a map lives as long
 as an array that looks into it.
 
-Truncating a mapped file under a running process ends the process (SIGBUS), as with any map.
+Store files never change, so one that did is damaged. Readers ask (`Shelf.changed`, `Mapped.same`)
+before they touch a map and again before they hand out what they copied, so that a file cut or
+overwritten while it streams is an error, not a wrong token. What remains: reading past
+the end of a file that is cut during the microseconds of one copy ends the process (SIGBUS), as with
+any map; the next one starts from its last state.
 """
 
 from __future__ import annotations
@@ -43,6 +47,11 @@ _LIBC.mmap.argtypes = (
 _LIBC.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 
 
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    """The change time is no program's to set back, as rsync does with the modification time."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns
+
+
 def blocks_of(size_bytes: int) -> int:
     """Number of blocks a file of this size has."""
     return (size_bytes + BLOCK_BYTES - 1) >> BLOCK_SHIFT
@@ -72,7 +81,7 @@ class Mapped:
                 raise CorruptStore(
                     f"{self.path} has {found.st_size} bytes, its manifest says {size_bytes}"
                 )
-            self.identity = (found.st_dev, found.st_ino, found.st_mtime_ns)
+            self.identity = _identity(found)
             if size_bytes:
                 address = _LIBC.mmap(None, size_bytes, _PROT_READ, _MAP_SHARED, descriptor, 0)
                 if address is None or address == _FAILED:
@@ -81,6 +90,16 @@ class Mapped:
                 self.address = address
         finally:
             os.close(descriptor)
+
+    def same(self) -> bool:
+        """Whether the path still leads to the file that was mapped, unchanged.
+
+        A removed file is: its bytes live as long as the map.
+        """
+        try:
+            return _identity(os.stat(self.path)) == self.identity
+        except FileNotFoundError:
+            return True
 
     def __del__(self) -> None:
         if getattr(self, "address", 0):
@@ -117,7 +136,13 @@ class CheckedFile:
         self, path: Path | str, size_bytes: int, sha256: str, earlier: CheckedFile | None = None
     ) -> None:
         """`earlier`: the same file mapped before, whose marks hold if it is still the same file."""
-        self.map = Mapped(path, size_bytes)
+        try:
+            self.map = Mapped(path, size_bytes)
+        except CorruptStore as error:
+            if not os.path.exists(path):
+                raise
+            found = sha256_of(Path(path))[0]
+            raise CorruptStore(f"{error}; expected {sha256}, found {found}") from error
         self.sha256 = sha256
         self._view = self.map.bytes()
         crcs = Mapped(os.fspath(path) + CRC_SUFFIX, 4 * blocks_of(size_bytes))
@@ -155,7 +180,7 @@ class CheckedFile:
         """What is wrong, after reading the whole file: the data file or its checksums."""
         start = block << BLOCK_SHIFT
         end = min(start + BLOCK_BYTES, self.map.size_bytes)
-        found = "sha256:" + hashlib.sha256(self._view.data).hexdigest()
+        found = sha256_of(Path(self.map.path))[0]  # not through the map, which may be cut short
         if found == self.sha256:
             return (
                 f"{self.map.path}{CRC_SUFFIX}: the checksum of bytes {start} to {end} is wrong, "

@@ -46,10 +46,27 @@ def fill(shelf: Shelf, request: Request, *, pad: int, compiled: Any) -> NDArray[
     damaged block is copied.
     """
     shelf.tick += 1
+    tick = shelf.tick
+    while True:
+        starts, tables = _filled(shelf, request, pad=pad, compiled=compiled)
+        changed = shelf.changed(tables, tick)
+        if not changed:
+            return starts
+        shelf.renew(changed)  # an error, or the same bytes in a file touched meanwhile: read again
+
+
+def _filled(
+    shelf: Shelf, request: Request, *, pad: int, compiled: Any
+) -> tuple[NDArray[np.int32] | None, Tables]:
     tables = shelf.ready(request.source)
+    sources = distinct(request.source)
+    if changed := shelf.changed_views(tables, sources):
+        shelf.renew(changed)
+        tables = shelf.tables
     if compiled is None:
-        return _Numpy(shelf, tables, request).fill(pad)
-    tables, segments = _touched(shelf, tables, request, compiled)
+        numpy = _Numpy(shelf, tables, request)
+        return numpy.fill(pad), numpy.tables
+    tables, segments = _touched(shelf, tables, request, sources, compiled)
     starts = np.empty(segments + len(request.out), np.int32) if request.starts else _NO_STARTS
     found = compiled.gather(
         request.source,
@@ -66,12 +83,15 @@ def fill(shelf: Shelf, request: Request, *, pad: int, compiled: Any) -> NDArray[
         _NO_LOSS if request.loss is None else request.loss,
         request.masked,
     )
-    return starts[:found] if request.starts else None
+    return (starts[:found] if request.starts else None), tables
 
 
-def _touched(shelf: Shelf, tables: Tables, request: Request, compiled: Any) -> tuple[Tables, int]:
+def _touched(
+    shelf: Shelf, tables: Tables, request: Request, sources: NDArray[Any], compiled: Any
+) -> tuple[Tables, int]:
     """Tables in which all that the request reads is mapped and verified; its segments."""
     wishes = np.empty((MAX_WISHES, 2), np.int64)
+    tick = shelf.tick
     while True:
         count, segments = compiled.touch(
             request.source,
@@ -89,9 +109,13 @@ def _touched(shelf: Shelf, tables: Tables, request: Request, compiled: Any) -> t
         if segments < 0:
             k = -1 - segments
             raise shelf.corrupt(int(request.source[k]), int(request.sequence[k]))
-        if not count:
+        if count:
+            tables = shelf.serve(wishes[:count])
+        elif changed := shelf.changed(tables, tick, but=sources):
+            shelf.renew(changed)
+            tables = shelf.tables
+        else:
             return tables, segments
-        tables = shelf.serve(wishes[:count])
 
 
 class _Numpy:
@@ -229,7 +253,8 @@ class _Numpy:
 
     def _bytes(self, file: int, low: Int64, high: Int64) -> NDArray[np.uint8]:
         """All bytes of a file, of which those from low[k] to high[k] are verified."""
-        if self.tables.maps[file] is None:
+        held = self.tables.maps[file]
+        if held is None or not held.map.same():
             self.tables = self.shelf.serve(np.array([[file, OPEN]]))
         checked = self.tables.maps[file]
         assert checked is not None, "serve maps what is wished for"

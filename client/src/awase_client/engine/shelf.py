@@ -29,6 +29,8 @@ OPEN = -1
 
 # A map costs no descriptor; Linux allows 65,530 maps a process, and each file takes two.
 MAX_FILES = 8192
+# Files asked for changes at a time; each costs a microsecond.
+MAX_LOOKS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Shelf:
         wishes [n, 2]: file, block or OPEN. Raises CorruptStore, naming dataset, version and file.
         """
         files = distinct(wishes[:, 0])
+        self.renew(self._changed(self.tables, files.tolist()))
         tables = self.tables
         opened = files[tables.files[files, 0] == 0]
         if opened.size:
@@ -119,6 +122,34 @@ class Shelf:
             checked.check(block)
         except CorruptStore as error:
             raise self._named(error, self._paths[file][3]) from error
+
+    def changed(self, tables: Tables, tick: int, *, but: NDArray[Any] | None = None) -> list[int]:
+        """The files read since `tick`, without views of sources `but`, that are not as mapped."""
+        files = np.flatnonzero(tables.used >= tick).tolist()
+        if but is not None:
+            views = set(_view_files(tables, but))
+            files = [file for file in files if file not in views]
+        return self._changed(tables, files)
+
+    def changed_views(self, tables: Tables, sources: NDArray[Any]) -> list[int]:
+        """The files of the views of `sources` that are not as mapped."""
+        return self._changed(tables, _view_files(tables, sources))
+
+    def renew(self, changed: list[int]) -> None:
+        """Map changed files anew, unverified; CorruptStore where one has another size now."""
+        if not changed:
+            return
+        with self._lock:
+            files, maps = self.tables.files.copy(), list(self.tables.maps)
+            for file in changed:
+                checked = maps[file]
+                if checked is not None and not checked.map.same():
+                    maps[file] = None
+                    files[file] = 0
+                    self._mapped -= 1
+            old = self.tables
+            self.tables = Tables(old.sources, files, old.parts, tuple(maps), old.used)
+        self.map(np.array(changed, np.int64))
 
     def map(self, wanted: Int64) -> Tables:
         """Map files, and let go of those not used for longest beyond the bound."""
@@ -141,6 +172,14 @@ class Shelf:
         view = self.plan.sources[source].view
         error = CorruptStore(f"view {view}: sequence {sequence} contradicts its token set")
         return self._named(error, source)
+
+    def _changed(self, tables: Tables, files: list[int]) -> list[int]:
+        """Those of `files` that changed; of very many a part each time, by turns."""
+        turns = -(-len(files) // MAX_LOOKS)
+        if turns > 1:
+            files = files[self.tick % turns :: turns]
+        maps = tables.maps
+        return [f for f in files if (held := maps[f]) is not None and not held.map.same()]
 
     def _let_go(
         self, files: Int64, maps: list[CheckedFile | None], used: Int64, keep: set[int]
@@ -215,6 +254,10 @@ class Shelf:
     def _named(self, error: CorruptStore, source: int) -> CorruptStore:
         of = self.plan.sources[source]
         return CorruptStore(f"source {of.path}, dataset {of.dataset}@{of.version}: {error}")
+
+
+def _view_files(tables: Tables, sources: NDArray[Any]) -> list[int]:
+    return [file + k for file in tables.sources[sources, 0].tolist() for k in (0, 1)]
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
