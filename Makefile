@@ -10,6 +10,9 @@ export UV_LINK_MODE ?= copy
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS ?= true
 endif
+# what `awase curate` and a training process import
+COMPILED := numpy numba llvmlite pandas pyarrow spacy thinc confection srsly datatrove fasttext \
+    pydantic sqlalchemy ruamel multiprocess dill fsspec loguru regex
 
 .PHONY: setup demo test test-torch test-executors check format lock faults faults-long bench \
     bench-curation bench-stream bench-plan serve clean
@@ -24,8 +27,9 @@ $(STAMP): $(UV) requirements.lock pyproject.toml client/pyproject.toml
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet requirements.lock
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --editable client --editable .
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet uv==$(UV_VERSION)
-	# Once, so that no process has to: `import numpy` from source takes three times as long.
-	$(BIN)/python -m compileall -q -x '/tests/' $(VENV)/lib/python3*/site-packages/numpy client/src
+	# Once, so that no process has to: from source a curation worker takes twice as long to start.
+	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' client/src curation mixtures pipelines \
+	    $(addprefix $(VENV)/lib/python3*/site-packages/,$(COMPILED))
 	touch $@
 
 demo: setup  ## the main job on real text: curate, tokenize, mix, serve, train, kill, resume

@@ -35,6 +35,12 @@ _BY_CATEGORY = {"P": PUNCTUATION, "S": SYMBOL, "L": LETTER, "M": LETTER, "N": DI
 
 
 @cache
+def every_character() -> str:
+    """All code points in order, surrogates included."""
+    return np.arange(CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+@cache
 def japanese_classes() -> npt.NDArray[np.uint8]:
     """uint8[0x110000]: the class of each code point, Unicode's category where none is named.
 
@@ -84,7 +90,7 @@ def japanese_classes() -> npt.NDArray[np.uint8]:
 @cache
 def decimal_digits() -> npt.NDArray[np.uint8]:
     r"""uint8[0x110000], 1 at decimal digits of any script, the \d of `re`."""
-    table = np.fromiter((chr(c).isdecimal() for c in range(CODE_POINTS)), np.uint8, CODE_POINTS)
+    table = np.fromiter(map(str.isdecimal, every_character()), np.uint8, CODE_POINTS)
     table.flags.writeable = False
     return table
 

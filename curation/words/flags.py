@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from curation.kernels.classes import CODE_POINTS
+from curation.kernels.classes import CODE_POINTS, every_character
 
 # Bits of a code point; the English split has further ones above these.
 IS_ALPHA, NOT_MARK, SENTENCE_END, PUNCTUATION = (1 << bit for bit in range(4))
@@ -20,11 +20,11 @@ def word_flags() -> npt.NDArray[np.uint32]:
     categories P, and no ends of sentences, which each splitter adds."""
     from datatrove.utils.text import PUNCTUATION_SET
 
-    every = "".join(map(chr, range(CODE_POINTS)))
+    every = every_character()
     flags = np.full(CODE_POINTS, NOT_MARK, np.uint32)
     flags[np.fromiter(map(str.isalpha, every), bool, CODE_POINTS)] |= np.uint32(IS_ALPHA)
-    categories = np.fromiter((unicodedata.category(c)[0] for c in every), "U1", CODE_POINTS)
-    flags[categories == "P"] |= np.uint32(PUNCTUATION)
+    categories = "".join(map(unicodedata.category, every)).encode()  # two letters each
+    flags[np.frombuffer(categories, np.uint8)[::2] == ord("P")] |= np.uint32(PUNCTUATION)
     for character in PUNCTUATION_SET:
         flags[ord(character)] &= np.uint32(~NOT_MARK & 0xFFFFFFFF)
     flags.flags.writeable = False

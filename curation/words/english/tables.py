@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.base.errors import Failed
-from curation.kernels.classes import CODE_POINTS
+from curation.kernels.classes import every_character
 from curation.words.flags import SENTENCE_END, word_flags
 
 # Flags of one code point, above those of `curation.words.flags`.
@@ -118,7 +118,7 @@ def _flags(sentence_ends: Iterable[str]) -> npt.NDArray[np.uint32]:
     _expect(cc.HYPHENS == "-|–|—|--|---|——|~", "hyphens")
     _expect(cc.LIST_ELLIPSES == [r"\.\.+", "…"], "ellipses")
     _expect({p for p in cc.LIST_CURRENCY if len(p) > 2} == {r"US\$", r"C\$", r"A\$"}, "currencies")
-    every = "".join(map(chr, range(CODE_POINTS)))
+    every = every_character()
     flags = word_flags().copy()
 
     def mark(members: str, bit: int) -> None:
