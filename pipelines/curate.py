@@ -16,15 +16,17 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.base.errors import NotFound, TryAgain
+from curation.base.errors import NotFound, TryAgain, UsageError
 from curation.base.store import Store, to_json, write_atomic
 from curation.decide import decide
 from curation.output import Output, Range, ranges
 from curation.plan import DatasetPlan, RunPlan, make_plan
+from curation.readers import hub
+from curation.readers.records import HubSource
 from curation.readers.survey import expand, survey
 from curation.recipe import Recipe, parse_recipe, read_recipe
 from curation.run import check_bad_records
@@ -134,6 +136,8 @@ def plan_run(
     elif not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe)
     options = recipe.input
+    if options.read.hub is not None:
+        return _plan_hub(recipe, options.read.hub, inputs, store, progress or _silent)
     paths = expand([str(path) for path in inputs], format=options.format)
     report = progress or _silent
     report("survey", 0, len(paths))
@@ -147,6 +151,24 @@ def plan_run(
     )
     report("survey", len(paths), len(paths))
     return make_plan(store, recipe, files)
+
+
+def _plan_hub(
+    recipe: Recipe,
+    source: HubSource,
+    inputs: Sequence[str | Path],
+    store: Store,
+    report: Progress,
+) -> RunPlan:
+    """The plan of a run whose recipe names its dataset, at the commit that it is at now."""
+    if inputs:
+        raise UsageError(f"the recipe reads {source}: leave out --input {inputs[0]}")
+    report("survey", 0, 1)
+    source = hub.pinned(source)
+    options = replace(recipe.input, read=replace(recipe.input.read, hub=source))
+    files = hub.survey(source, task_bytes=options.task_bytes)
+    report("survey", 1, 1)
+    return make_plan(store, replace(recipe, input=options), files)
 
 
 def execute(plan: RunPlan, executor: Executor, *, progress: Progress | None = None) -> None:

@@ -4,6 +4,7 @@
     streams   decompression with bounds
     jsonl, parquet, text, html, warc    one format each: pieces of a file -> batches
     extractor  main text of pages, in a process that a page cannot take ours with
+    hub        datasets of the Hugging Face Hub, streamed
     foreign    any of datatrove's readers of files
 
 Open first: `survey`, which fixes what a task is.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from curation.batch import Batch
-from curation.readers import foreign, html, jsonl, parquet, text, warc
+from curation.readers import foreign, html, hub, jsonl, parquet, text, warc
 from curation.readers.records import BadRecords, ReadOptions
 from curation.readers.survey import Piece, Surveyed
 
@@ -25,6 +26,7 @@ READERS: dict[str, Reader] = {
     "text": text.read,
     "html": html.read,
     "warc": warc.read,
+    hub.FORMAT: hub.read,
 }
 
 

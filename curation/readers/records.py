@@ -19,6 +19,43 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 KEPT_BAD = 100  # bad records that are named; all are counted
 
 
+BUILDERS = ("arrow", "csv", "json", "parquet", "text", "webdataset")  # of `datasets`, for files
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A split of a dataset: `owner/name` on the Hub, a folder, or one of BUILDERS with files."""
+
+    dataset: str
+    config: str | None = None
+    split: str = "train"
+    revision: str | None = None  # a branch or tag; in a run the commit it stood for
+    data_files: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        return self.dataset in BUILDERS or self.dataset.startswith(("/", "."))
+
+    def __str__(self) -> str:
+        pin = f"@{self.revision}" if self.revision else ""
+        config = f"/{self.config}" if self.config else ""
+        return f"hf://datasets/{self.dataset}{pin}{config}/{self.split}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What names its content beside the files' digests: a local path is no part of it."""
+        return self.document() | ({"dataset": "", "data_files": []} if self.local else {})
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "config": self.config,
+            "split": self.split,
+            "revision": self.revision,
+            "data_files": list(self.data_files),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How records become documents (the recipe's `input`).
@@ -34,6 +71,7 @@ class ReadOptions:
     max_bad_records: int = 0
     max_record_bytes: int = 64 << 20
     chat: Chat | None = None  # messages instead of a text
+    hub: HubSource | None = None  # instead of files
     extract_seconds: float = SECONDS  # of processor time for the main text of a page
 
     def types(self) -> dict[str, pa.DataType]:

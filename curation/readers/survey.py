@@ -105,7 +105,9 @@ def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> li
         else:
             raise NotFound(f"{path}: there is no such file or folder")
     if not found:
-        raise UsageError("no input: name files or folders with --input PATH")
+        raise UsageError(
+            "no input: name files or folders with --input PATH, or input.hub in the recipe"
+        )
     return found
 
 

@@ -70,6 +70,7 @@ class Recipe:
             "version": VERSION,
             "input": {
                 "format": self.input.format or "auto",
+                **({} if read.hub is None else {"hub": read.hub.document()}),
                 "text": read.text_field,
                 "fields": dict(read.fields),
                 "columns": dict(read.typed),

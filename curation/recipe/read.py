@@ -38,7 +38,7 @@ def _recipe(document: yaml.Document, text: str, folder: Path) -> Recipe:
     problems = document.problems
     fields = Fields(document.root, problems, known=KEYS, required=("version", "datasets"))
     fields.integer("version", minimum=VERSION, maximum=VERSION)
-    options = input_of(fields.inner("input", known=INPUT_KEYS))
+    options = input_of(fields.inner("input", known=INPUT_KEYS), folder)
     normalise = _normalise(fields)
     language = _language(fields.inner("language", known=("model", "prefix", "margin")), folder)
     datasets = _datasets(fields, folder, chat=options.read.chat is not None)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
+from pathlib import Path
 
 from curation.base.fields import Fields
 from curation.chat import read_chat
 from curation.readers.foreign import PREFIX, reader_names
-from curation.readers.records import ReadOptions
+from curation.readers.records import BUILDERS, HubSource, ReadOptions
 from curation.recipe.model import InputOptions
 from curation.shards.rows import SPANS
 from curation.steps import PART
 
 INPUT_KEYS = (
-    *("format", "text", "chat", "fields", "columns", "constants", "max_bad_records"),
+    *("format", "text", "hub", "chat", "fields", "columns", "constants", "max_bad_records"),
     *("max_record_bytes", "max_expansion", "task_bytes", "extract_timeout", "datatrove"),
 )
 FORMATS = ("auto", "jsonl", "parquet", "text", "html", "warc")
 RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
 LEAST_SECONDS, MOST_SECONDS = 0.1, 3600.0  # for one page
+_SPLIT = re.compile(r"[\w.-]{1,100}")
 TYPES = ("string", "int64", "double", "bool")
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
-def input_of(fields: Fields | None) -> InputOptions:
+def input_of(fields: Fields | None, folder: Path) -> InputOptions:
     if fields is None:
         return InputOptions()
     format = fields.choice("format", FORMATS, "auto")
@@ -36,11 +39,15 @@ def input_of(fields: Fields | None) -> InputOptions:
         max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=10**9) or 0,
         max_record_bytes=size_of(fields, "max_record_bytes", default.max_record_bytes),
         chat=read_chat(fields),
+        hub=_hub(fields, folder),
         extract_seconds=_seconds(fields, "extract_timeout", default.extract_seconds),
     )
     chosen = None if format == "auto" else format
     if "datatrove" in fields:
         chosen = PREFIX + fields.choice("datatrove", reader_names(), "")
+    ways = [key for key in ("format", "datatrove", "hub") if key in fields]
+    for key in ways[1:]:
+        fields.report_key(key, f"{ways[0]!r} says already how the input is read")
     return InputOptions(
         chosen,
         read,
@@ -66,6 +73,31 @@ def _columns(fields: Fields) -> tuple[tuple[str, str], ...]:
             inner.report_key(name, "this name cannot become a column: use a-z, 0-9, '_', not ours")
         found.append((name, inner.choice(name, TYPES, "string")))
     return tuple(found)
+
+
+_HUB = ("dataset", "config", "split", "revision", "data_files")
+
+
+def _hub(fields: Fields, folder: Path) -> HubSource | None:
+    """The `hub` key; paths are looked up from the recipe's folder."""
+    inner = fields.inner("hub", known=_HUB, required=("dataset",))
+    if inner is None:
+        return None
+    name = inner.text("dataset") or ""
+    files = tuple(node.text for node in inner.texts("data_files"))
+    if name in BUILDERS:
+        files = tuple(str(folder / file) for file in files)
+        if not files:
+            inner.report("dataset", f"{name!r} reads files: name them under data_files")
+    elif name.startswith(("/", ".")):
+        name = str((folder / name).absolute())
+    revision = inner.text("revision")
+    if revision is not None and (name in BUILDERS or name.startswith("/")):
+        inner.report_key("revision", "files of this machine have no revision")
+    split = inner.text("split") or "train"
+    if not _SPLIT.fullmatch(split):
+        inner.report("split", f"expected a split's name, found {split!r}; a slice is not streamed")
+    return HubSource(name, inner.text("config"), split, revision, files)
 
 
 def _seconds(fields: Fields, key: str, default: float) -> float:

@@ -13,6 +13,7 @@ from curation.dedup.minhash import PRESETS
 from curation.normalise import SWITCHES
 from curation.profiles import profile_names
 from curation.readers.foreign import reader_names
+from curation.readers.records import BUILDERS
 from curation.recipe.model import VERSION
 from curation.recipe.read_input import (
     FORMATS,
@@ -80,6 +81,17 @@ def _input() -> dict[str, Any]:
         {
             "format": {"enum": list(FORMATS)},
             "datatrove": {"enum": reader_names()},
+            "hub": _object(
+                {
+                    "dataset": _TEXT
+                    | {"description": "owner/name, a folder, or one of " + ", ".join(BUILDERS)},
+                    "config": _TEXT,
+                    "split": _TEXT | {"default": "train"},
+                    "revision": _TEXT | {"description": "a branch, tag or commit; the run pins it"},
+                    "data_files": {"type": "array", "items": _TEXT},
+                },
+                required=["dataset"],
+            ),
             "text": _TEXT | {"description": "the record's field that holds the text"},
             "chat": {"oneOf": [_FLAG, _chat()]},
             "fields": _object(dict.fromkeys(RENAMED, _TEXT)),

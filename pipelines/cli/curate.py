@@ -94,8 +94,6 @@ def command(
     if rescore is not None:
         _rescore(recipe, rescore, write=write, workers=workers, as_json=as_json)
         return
-    if not inputs:
-        raise click.UsageError("name files or folders with --input PATH")
     inputs += more
     if dry_run:
         _dry_run(recipe, inputs, workers=workers, as_json=as_json)

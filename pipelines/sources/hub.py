@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
-from curation.base.errors import TryAgain
+from curation.base.errors import AwaseError, TryAgain
+from curation.readers.hub import HubSource, pinned, rows
 from pipelines.sources import RawDocument, write_documents
 
 DATASET = "wikimedia/wikipedia"
@@ -22,36 +25,29 @@ def available() -> bool:
 
 
 def fetch(folder: Path, say: Callable[[str], None]) -> list[Path]:
-    """ARTICLES articles of each language under `folder`; TryAgain where the Hub is out of reach."""
+    """ARTICLES articles of each language under `folder`; TryAgain where the Hub gives none."""
     paths = []
     for language in LANGUAGES:
         path = folder / f"wikipedia-{language}.jsonl.zst"
         if not path.exists():
             say(f"streaming {ARTICLES:,} articles of {DATASET} {SNAPSHOT}.{language}")
-            write_documents(path, _articles(language))
+            source = HubSource(DATASET, config=f"{SNAPSHOT}.{language}")
+            try:
+                write_documents(path, articles(pinned(source), f"wikipedia-{language}"))
+            except AwaseError as error:
+                raise TryAgain(f"{error}; or give your own text with --input PATH") from error
         paths.append(path)
     return paths
 
 
-def _articles(language: str) -> Iterator[RawDocument]:
-    import datasets
-    import httpx
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        rows = datasets.load_dataset(
-            DATASET, f"{SNAPSHOT}.{language}", split="train", streaming=True
-        )
-        for row in rows.take(ARTICLES):
+def articles(source: HubSource, name: str) -> Iterator[RawDocument]:
+    """The first ARTICLES rows (id, url, title, text) as documents of the source `name`."""
+    with closing(rows(source)) as found:
+        for row in islice(found, ARTICLES):
             yield RawDocument(
-                id=f"wikipedia-{language}/{row['id']}",
+                id=f"{name}/{row['id']}",
                 text=row["text"],
-                source=f"wikipedia-{language}",
+                source=name,
                 license=LICENSE,
                 url=row["url"],
             )
-    except (OSError, httpx.HTTPError, HfHubHTTPError, datasets.exceptions.DatasetsError) as error:
-        raise TryAgain(
-            f"the Hub does not give {DATASET} ({type(error).__name__}): is there a network? "
-            "Give your own text with --input PATH"
-        ) from error
