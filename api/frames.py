@@ -10,7 +10,7 @@ size, and never keep fast ones waiting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.caching import IMMUTABLE
 from awase_client.engine.block import Block
 from awase_client.engine.reader import Engine
 from awase_client.engine.views import Split
@@ -28,6 +29,7 @@ PIECE_BYTES = 512 << 10
 HOLD_SECONDS = 1.0
 
 _MEDIA_TYPE = MEDIA_TYPE.encode()
+_IMMUTABLE = IMMUTABLE.encode()
 
 T = TypeVar("T")
 
@@ -58,7 +60,11 @@ class FrameBuilder:
 
 
 class FrameResponse(Response):
-    """One frame with its Content-Length; built when it is sent."""
+    """One frame with its Content-Length; built when it is sent.
+
+    etag names the content; on_built is called with the split and the block, in the thread that
+    built it.
+    """
 
     def __init__(
         self,
@@ -66,26 +72,26 @@ class FrameResponse(Response):
         engine: Engine,
         question: Question,
         *,
-        headers: Sequence[tuple[bytes, str]],
+        etag: str,
         on_built: Callable[[str, Block], None],
     ) -> None:
         self.status_code = 200
         self.background = None
         self.media_type = MEDIA_TYPE
+        self.etag = etag
+        self.started = False
         self._builder = builder
         self._engine = engine
         self._question = question
-        self._extra = headers
         self._on_built = on_built
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
         places = self._builder.places
         waits = places.locked()
         await places.acquire()
         held = _Held(places)
         try:
-            if waits and await request.is_disconnected():
+            if waits and await _gone(scope, receive):
                 return
             frame, parts = await self._builder.run(self._build)
             rows = frame.block.count
@@ -103,9 +109,9 @@ class FrameResponse(Response):
                     until = min(rows, row + at_once)
                     if held.tokens is not None:
                         # A copy, as the socket's buffer would keep the whole frame alive; it
-                        # costs a fortieth of the CRC.
+                        # costs a fortieth of the gather.
                         piece = bytes(held.tokens[row * row_bytes : until * row_bytes])
-                    elif await request.is_disconnected():
+                    elif await _gone(scope, receive):
                         return
                     else:
                         piece = await self._builder.run(self._again, row, until)
@@ -117,9 +123,14 @@ class FrameResponse(Response):
             held.give_back()
 
     async def _start(self, send: Send, length: int) -> None:
-        raw = [(b"content-type", _MEDIA_TYPE), (b"content-length", str(length).encode())]
-        raw += [(name, value.encode("latin-1")) for name, value in self._extra]
-        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        headers = [
+            (b"content-type", _MEDIA_TYPE),
+            (b"content-length", str(length).encode()),
+            (b"etag", self.etag.encode("latin-1")),
+            (b"cache-control", _IMMUTABLE),
+        ]
+        self.started = True
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def _build(self) -> tuple[Frame, list[Part]]:
         question, plan = self._question, self._engine.plan
@@ -162,6 +173,11 @@ class _Held:
         if self._places is not None:
             self._places.release()
             self._places = None
+
+
+async def _gone(scope: Scope, receive: Receive) -> bool:
+    """Whether the client has hung up."""
+    return await Request(scope, receive).is_disconnected()
 
 
 def _piece(part: Part) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 from starlette.responses import Response
 
 from api.caching import IMMUTABLE, matches
-from api.deps import Engines, plan_digest, require
+from api.deps import plan_digest, require
 from api.frames import FrameBuilder, FrameResponse, Question
 from api.realised import realised
 from api.settings import Settings
@@ -24,52 +22,18 @@ from awase_client.engine.within import sections as sections_of
 from awase_client.wire import MEDIA_TYPE
 from curation.base.errors import UsageError
 
-_SCOPE = require("stream")
+SCOPE = require("stream")
 _FRAME: dict[int | str, dict[str, Any]] = {
     200: {"content": {MEDIA_TYPE: {}}, "description": "one frame: `awase_client.wire`"}
 }
 _LARGEST = 2**48
-# What awase_client sends. Anything else goes through FastAPI's own checks and messages, which cost
-# as much as gathering half a megabyte.
-_USUAL = re.compile(
-    rb"position=(\d{1,14})&count=(\d{1,9})&rank=(\d{1,9})&world=([1-9]\d{0,8})"
-    rb"&split=(train|holdout)"
-)
 
-
-class FrameRoute(APIRoute):
-    """A route that recognises the questions of our own client as they stand."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        usual_way = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            usual = _USUAL.fullmatch(request.scope["query_string"])
-            if usual is None or usual[2].strip(b"0") == b"":
-                return await usual_way(request)
-            await _SCOPE(request)
-            position, count, rank, world = map(int, usual.groups()[:4])
-            split: Split = "train" if usual[5] == b"train" else "holdout"
-            return await _answer(
-                request,
-                request.path_params["digest"],
-                position=position,
-                count=count,
-                rank=rank,
-                world=world,
-                split=split,
-                sections=None,
-            )
-
-        return handler
-
-
-router = APIRouter(prefix="/v1/plans", tags=["stream"], route_class=FrameRoute)
+router = APIRouter(prefix="/v1/plans", tags=["stream"])
 
 
 @router.get(
     "/{digest}/tokens",
-    dependencies=[Depends(_SCOPE)],
+    dependencies=[Depends(SCOPE)],
     response_class=Response,
     responses=_FRAME,
 )
@@ -91,9 +55,12 @@ async def get_tokens(
     A frame may hold fewer than asked for, where the plan ends or the server's bound is reached: its
     header says how many. Past the end it holds none and has the end flag.
     """
-    return await _answer(
-        request,
-        digest,
+    if rank >= world:
+        raise UsageError(f"rank {rank} of world {world}: ranks count from 0 to world - 1")
+    engine = await run_in_threadpool(request.app.state.engines.get, plan_digest(digest))
+    response = frame(
+        request.app.state,
+        engine,
         position=position,
         count=count,
         rank=rank,
@@ -101,52 +68,45 @@ async def get_tokens(
         split=split,
         sections=sections,
     )
+    if matches(request.headers.get("if-none-match"), response.etag):
+        headers = {"ETag": response.etag, "Cache-Control": IMMUTABLE}
+        return Response(status_code=304, headers=headers)
+    return response
 
 
-async def _answer(
-    request: Request,
-    digest: str,
+ROUTE = router.routes[-1]
+
+
+def frame(
+    state: State,
+    engine: Engine,
     *,
     position: int,
     count: int,
     rank: int,
     world: int,
     split: Split,
-    sections: str | None,
-) -> Response:
-    if rank >= world:
-        raise UsageError(f"rank {rank} of world {world}: ranks count from 0 to world - 1")
-    engine = await _engine(request, plan_digest(digest))
-    settings: Settings = request.app.state.settings
+    sections: str | None = None,
+) -> FrameResponse:
+    """The response whose frame is built when it is sent; rank < world."""
     first = position + rank
     question = Question(
         first=first,
-        count=_possible(engine, split, first, count, world, settings.frame_bytes),
+        count=_possible(engine, split, first, count, world, state.settings.frame_bytes),
         stride=world,
         split=split,
         sections=_chosen(engine.plan, sections),
     )
-    etag = _etag(engine.plan, question)
-    if matches(request.headers.get("if-none-match"), etag):
-        headers = {"ETag": etag, "Cache-Control": IMMUTABLE}
-        return Response(status_code=304, headers=headers)
     return FrameResponse(
-        _builder(request),
+        _builder(state),
         engine,
         question,
-        headers=((b"etag", etag), (b"cache-control", IMMUTABLE)),
+        etag=_etag(engine.plan, question),
         on_built=realised(engine).count,
     )
 
 
-async def _engine(request: Request, digest: str) -> Engine:
-    engines: Engines = request.app.state.engines
-    engine = engines.opened(digest)
-    return await run_in_threadpool(engines.get, digest) if engine is None else engine
-
-
-def _builder(request: Request) -> FrameBuilder:
-    state = request.app.state
+def _builder(state: State) -> FrameBuilder:
     builder: FrameBuilder | None = getattr(state, "frames", None)
     if builder is None:
         settings: Settings = state.settings

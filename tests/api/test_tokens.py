@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.routes import tokens
 from api.settings import Settings
 from awase_client.engine.reader import Engine
 from awase_client.wire import HEADER_BYTES, decode
@@ -195,3 +196,59 @@ def test_a_slow_reader_gives_its_place_back_and_still_gets_the_same_bytes(
         assert not places.locked()
     want = Engine.open(stream.store, stream.plan).read(1, 20, stride=2).tokens
     np.testing.assert_array_equal(decode(data).block.tokens, want)
+
+
+# As awase_client asks, word for word; and the same in another order, which only the route reads.
+STRAIGHT = "position=10&count=5&rank=2&world=3&split=train"
+AROUND = "world=3&position=10&count=5&rank=2&split=train"
+
+
+def test_the_straight_way_answers_as_the_route_does(
+    client: TestClient, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered() -> float:
+        lines = client.get("/metrics").text.splitlines()
+        label = '{method="GET",route="/v1/plans/{digest}/tokens",status="200"}'
+        return sum(float(line.split()[-1]) for line in lines if label in line)
+
+    wanted = get(client, stream, AROUND)  # opens the plan, too
+    before = answered()
+
+    async def never(*_: object) -> None:
+        raise AssertionError("the route was asked")
+
+    monkeypatch.setattr(tokens.ROUTE, "app", never)
+    found = get(client, stream, STRAIGHT)
+    assert get(client, stream, AROUND).status_code == 500, "the route is the other way"
+    assert (found.status_code, found.content) == (200, wanted.content)
+    for answer in (found, wanted):
+        del answer.headers["x-request-id"]
+    assert found.headers == wanted.headers
+    assert answered() == before + 1
+
+
+def test_the_straight_way_asks_for_the_scope(
+    guarded: TestClient, keys: dict[str, str], stream: Stream
+) -> None:
+    for scope, status in {"stream": 200, "admin": 200, "read": 403, "write": 403}.items():
+        for _ in range(2):  # the second time the plan is open
+            answer = get(guarded, stream, STRAIGHT, authorization=f"Bearer {keys[scope]}")
+            assert answer.status_code == status, scope
+    assert get(guarded, stream, STRAIGHT).status_code == 401
+    assert get(guarded, stream, STRAIGHT, authorization="Bearer x").status_code == 401
+
+
+@pytest.mark.parametrize("query", [AROUND, STRAIGHT])
+def test_a_damaged_block_is_a_problem_either_way(tmp_path: Path, query: str) -> None:
+    stream = make_stream(tmp_path)
+    for path in stream.store.glob("tokens/*/*.tok"):
+        data = bytearray(path.read_bytes())
+        data[0] ^= 1
+        path.write_bytes(data)
+    app = create_app(Settings(store=stream.store))
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        get(client, stream, "count=1")
+        answer = get(client, stream, query)
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "integrity"
+    assert "fail their CRC-32" in answer.json()["detail"]
