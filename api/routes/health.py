@@ -32,8 +32,11 @@ def readyz(catalog: CatalogDep, store: StoreDep, settings: SettingsDep) -> Respo
         "catalog": catalog.database.answers(),
         "store": store.root.is_dir(),
     }
-    checks["disk"] = checks["store"] and _free(store) >= settings.disk_floor_bytes
+    free = _free(store) if checks["store"] else 0
+    checks["disk"] = free >= settings.disk_floor_bytes
     failed = [name for name, good in checks.items() if not good]
+    if not checks["disk"] and checks["store"]:
+        failed[-1] = f"disk: {free:,} bytes free, under {settings.disk_floor_bytes:,}"
     words = {name: "ok" if good else "failed" for name, good in checks.items()}
     if failed:
         detail = f"not ready: {', '.join(failed)}"

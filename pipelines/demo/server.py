@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from curation.base.errors import Failed
+from curation.base.errors import Failed, TryAgain
 from curation.base.store import Store
 
 ADDRESS = re.compile(rb"^(http://127\.0\.0\.1:\d+)$", re.M)
 START_SECONDS = 60.0
+READY_SECONDS = 10.0
 STOP_SECONDS = 15.0
 
 
-def _ready(url: str) -> bool:
+def _unready(url: str) -> str | None:
+    """None when the server is ready, else why it is not."""
     try:
-        with urlopen(f"{url}/readyz", timeout=5) as answer:  # noqa: S310 - a loopback address
-            return bool(answer.status == 200)
+        with urlopen(f"{url}/readyz", timeout=5):  # noqa: S310 - a loopback address
+            return None
+    except HTTPError as answer:
+        return str(json.loads(answer.read())["detail"])
     except OSError:
-        return False
+        return "no answer"
 
 
 class Server:
@@ -55,16 +62,27 @@ class Server:
         return self
 
     def _wait(self) -> str:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            found = ADDRESS.search(self.log.read_bytes())
-            if found and _ready(found.group(1).decode()):
-                return found.group(1).decode()
-            if self.process.poll() is not None:
-                break
+        url = self._until(self._address, START_SECONDS)
+        if url is None:
+            tail = self.log.read_text(errors="replace").strip().splitlines()[-1:]
+            message = "".join(tail) or "no message"
+            raise Failed(f"the server did not start ({message}): see {self.log}")
+        if self._until(lambda: None if _unready(url) else url, READY_SECONDS) is None:
+            raise TryAgain(f"the server started, but: {_unready(url)}; see {self.log}")
+        return url
+
+    def _address(self) -> str | None:
+        found = ADDRESS.search(self.log.read_bytes())
+        return found.group(1).decode() if found else None
+
+    def _until(self, ask: Callable[[], str | None], seconds: float) -> str | None:
+        """The first answer; None when the time is up or the process has ended."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if answer := ask():
+                return answer
             time.sleep(0.05)
-        tail = self.log.read_text(errors="replace").strip().splitlines()[-1:]
-        raise Failed(f"the server did not start ({''.join(tail) or 'no message'}): see {self.log}")
+        return None
 
     def kill(self) -> None:
         """SIGKILL: no goodbye, as a machine that fails."""

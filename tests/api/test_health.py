@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -33,6 +34,9 @@ def test_a_full_disk_is_not_ready_but_alive(client_of: Callable[..., TestClient]
         "store": "ok",
         "disk": "failed",
     }
+    assert re.fullmatch(
+        r"not ready: disk: [\d,]+ bytes free, under 1,152,921,504,606,846,976", document["detail"]
+    )
     assert client.get("/livez").status_code == 200
 
 
