@@ -187,7 +187,7 @@ def checked(step: Step, batch: Batch, seconds: dict[str, float]) -> Scored:
     text = scored.text
     if text is not None and (len(text) != len(batch) or text.null_count):
         raise Failed(f"step {step.name}: its text is not one string a document")
-    return Scored(scores, text, scored.spans)
+    return Scored(scores, text)
 
 
 def attach(step: Step, batch: Batch, scored: Scored) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -72,22 +72,14 @@ class Rule:
         return answer
 
 
-# Where a rule bites: for one reason, arrays of (document of the batch, first byte, past last byte)
-# in the UTF-8 text as it stood at the step. Only for reports, and only as far as a step can tell.
-Spans = Mapping[str, npt.NDArray[np.int64]]
-
-
 @dataclass(frozen=True, slots=True)
 class Scored:
     """What a step found: one array a statistic, all as long as the batch.
 
-    `text` is the rewritten text (large_string, no nulls), None where the step leaves it alone.
-    `spans[reason]` is int64[m, 3]: row in the batch, first byte, past the last byte.
-    """
+    `text` is the rewritten text (large_string, no nulls), None where the step leaves it alone."""
 
     scores: Mapping[str, pa.Array]
     text: pa.Array | None = None
-    spans: Spans = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -96,7 +88,9 @@ class Step(Protocol):
 
     `score` gets the text (large_string, no nulls) and the other columns of the batch, scores of
     earlier steps included under their full names. It must be a pure function of its arguments:
-    the same batch cut differently gives the same rows.
+    the same batch cut differently gives the same rows. A step may have a method
+    `marks(text, rule)` that gives the (first, past last) characters of a text that a rule is about:
+    reports then show them.
     """
 
     @property

@@ -84,6 +84,7 @@ class WordHits(RuleStep):
     ) -> None:
         super().__init__(rules=rules, name=name)
         words = word_list(list)
+        self.source = list
         self._source = (list, katakana_boundaries)
         self.settings: dict[str, Any] = {
             "list": words.digest,

@@ -118,6 +118,15 @@ class JapaneseWords:
         )
         return [word for surface in surfaces if (word := surface.strip())]
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """First and past last character of the words of one text."""
+        found, at = [], 0
+        for word in self.words(text):
+            at = text.index(word, at)
+            found.append((at, at + len(word)))
+            at += len(word)
+        return found
+
     def _reset(self) -> None:
         self._recent = []
         self._numbers: dict[str, int] = {}

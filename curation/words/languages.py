@@ -20,6 +20,9 @@ class Words(Protocol):
 
     def reserve(self, words: list[str]) -> npt.NDArray[np.int32]: ...
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """First and past last character of the words of one text; slow, for a report's examples."""
+
 
 def words_of(language: str) -> Words:
     """The splitter of `en` or `ja`; ValueError for any other language."""

@@ -2,6 +2,7 @@
 
     gather    the numbers, from manifests, audits and commit records
     examples  dropped documents and the part of each that the rule is about
+    marks     where a rule bites in a text
     charts    histograms as SVG
     page      all of it as HTML
 

@@ -1,15 +1,13 @@
 """Dropped documents for the report, and the part of each that its rule is about.
 
-A step may say where it bites (`Scored.spans`). For others the part is found here from the
-statistic's name: repeated lines, short lines, bullets, odd characters; for what no place explains
-(a document that is too short, a language) nothing is marked.
+Which part that is `marks` finds, on the text as it was stored: as it ended, not as it stood at the
+step. For what no place explains (a document that is too short, a language) nothing is marked.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,14 +21,13 @@ from curation.base.store import Store
 from curation.plan import EXACT_REASON, NEAR_REASON, Reason
 from curation.shards.manifest import DatasetManifest
 from pipelines.report.gather import audit_columns
+from pipelines.report.marks import Span, marks
 
 EXAMPLES = 20
 SHOWN_CHARACTERS = 420
 BEFORE_CHARACTERS = 120
 
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
-
-Span = tuple[int, int]  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,12 @@ def examples_of(
         text = row["text"]
         value = "" if values is None or np.isnan(values[audit]) else f"{values[audit]:.4g}"
         note = f"duplicate of {target}" if target else ""
-        found.append(Example(row["id"], value, note, excerpt(text, spans(text, reason))))
+        marked = (
+            []
+            if reason.step is None or reason.rule is None
+            else marks(text, reason.step, reason.rule)
+        )
+        found.append(Example(row["id"], value, note, excerpt(text, marked)))
     return found
 
 
@@ -127,112 +129,3 @@ def excerpt(text: str, marked: Sequence[Span]) -> Markup:
     pieces.append(Markup(" …") if stop < len(text) else Markup(""))
     shown = Markup("").join(pieces)
     return Markup(_BLANK_LINES.sub("\n", shown))  # noqa: S704  (escaped above)
-
-
-def spans(text: str, reason: Reason) -> list[Span]:
-    """Where a rule bites in a text, in order and apart; empty where no place explains it."""
-    if reason.rule is None or reason.step is None:
-        return []
-    found = _told(text, reason)
-    if found is None:
-        name = f"{reason.rule.statistic} {reason.rule.reason}"
-        finder = next((f for key, f in _FINDERS if key in name), None)
-        found = [] if finder is None else list(finder(text))
-    return _apart(found)
-
-
-def _told(text: str, reason: Reason) -> list[Span] | None:
-    """The spans that the step itself gives for this text."""
-    assert reason.step is not None
-    assert reason.rule is not None
-    if not getattr(reason.step, "gives_spans", False):
-        return None
-    scored = reason.step.score(pa.array([text], pa.large_string()), {})
-    if reason.rule.reason not in scored.spans:
-        return None
-    data = text.encode()
-    return [
-        (len(data[:left].decode(errors="ignore")), len(data[:right].decode(errors="ignore")))
-        for _, left, right in scored.spans[reason.rule.reason].tolist()
-    ]
-
-
-def _apart(found: Sequence[Span]) -> list[Span]:
-    answer: list[Span] = []
-    for left, right in sorted(found):
-        if answer and left <= answer[-1][1]:
-            answer[-1] = (answer[-1][0], max(right, answer[-1][1]))
-        elif right > left:
-            answer.append((left, right))
-    return answer
-
-
-def _matches(pattern: str) -> Callable[[str], Iterator[Span]]:
-    compiled = re.compile(pattern)
-    return lambda text: (match.span() for match in compiled.finditer(text))
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    place = 0
-    for line in text.split("\n"):
-        yield place, line
-        place += len(line) + 1
-
-
-def _repeated_lines(text: str) -> Iterator[Span]:
-    seen: Counter[str] = Counter()
-    for place, line in _lines(text):
-        key = line.strip()
-        if key and seen[key]:
-            yield place, place + len(line)
-        seen[key] += 1
-
-
-def _short_lines(text: str) -> Iterator[Span]:
-    return ((p, p + len(line)) for p, line in _lines(text) if 0 < len(line.strip()) <= 10)
-
-
-def _unended_lines(text: str) -> Iterator[Span]:
-    ends = tuple("。．！？!?.…」』\"'”’)）")
-    return (
-        (p, p + len(line))
-        for p, line in _lines(text)
-        if line.strip() and not line.rstrip().endswith(ends)
-    )
-
-
-def _repeated_grams(text: str) -> Iterator[Span]:
-    """Runs of ten characters that came before."""
-    seen: set[str] = set()
-    for place in range(min(len(text), 20_000) - 10):
-        gram = text[place : place + 10]
-        if gram in seen:
-            yield place, place + 10
-        seen.add(gram)
-
-
-# The first key that occurs in "<statistic> <reason>" decides.
-_FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
-    ("replacement", _matches("\ufffd+")),
-    ("mojibake", _matches("[縺繧繝譁]+")),
-    ("broken_decoding", _matches("\ufffd+")),
-    ("short_line", _short_lines),
-    ("short_fraction", _short_lines),
-    ("bullet", _matches(r"(?m)^\s*[-*•●‣・].*$")),
-    ("ellips", _matches(r"(?m)^.*(?:\.\.\.|…|‥)\s*$")),
-    ("unended", _unended_lines),
-    ("line_punct", _unended_lines),
-    ("gram", _repeated_grams),
-    ("dup", _repeated_lines),
-    ("repeated", _repeated_lines),
-    ("katakana", _matches("[\u30a1-\u30ff]+")),
-    ("hiragana", _matches("[^\u3041-\u309f\\s]+")),
-    ("japanese", _matches("[^\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff々〇〻ー\\s、。]+")),
-    ("symbol", _matches(r"[^\w\s]+")),
-    ("digit", _matches(r"\d+")),
-    ("letters", _matches(r"[^A-Za-z\s]+")),
-    ("lorem", _matches("(?i)lorem ipsum")),
-    ("curly", _matches("[{}]")),
-    ("javascript", _matches("(?i).*javascript.*")),
-    ("polic", _matches("(?i).*(?:terms of use|privacy policy|cookie policy|uses cookies).*")),
-)

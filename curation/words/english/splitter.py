@@ -97,6 +97,11 @@ class EnglishWords:
         """As `split`, with the white space between chunks still to be seen."""
         return self._split(texts)[0]
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """First and past last character of the words of one text, as spaCy has them."""
+        with self._lock:
+            return [(a, z) for a, z in self._spans(text) if not text[a:z].isspace()]
+
     def forget_texts(self) -> None:
         """Forget the last texts, not the memo: the same texts are then split anew."""
         with self._lock:
