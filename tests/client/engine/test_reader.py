@@ -122,6 +122,24 @@ def test_stored_masks_decide_where_the_assistant_alone_counts(tmp_path: Path, nu
     assert 0 < block.loss_mask.mean() < 1
 
 
+@pytest.mark.parametrize("numba", [True, False])
+def test_a_mask_is_found_where_nothing_else_was_read_before(tmp_path: Path, numba: bool) -> None:
+    """Each position in a new engine: separators alone, the very first one too, know their masks."""
+    store = Store(tmp_path)
+    found = {"chat": write_corpus(store, "cc", [[[20, 21], [22]]], masks=[[0, 1], [1]])}
+    shape: dict[str, Any] = {"length": 1, "separators": Separators(True, True)}
+    plan = plan_of(store, found, loss="assistant", holdout=Fraction(0), **shape)
+    total = Engine.open(tmp_path, plan).order.total
+    engines = [Engine.open(tmp_path, plan, numba=numba) for _ in range(total)]
+    blocks = [engine.read(k, 1, sections=("loss_mask",)) for k, engine in enumerate(engines)]
+    for block in blocks:
+        want = next(expected(engines[0], [block.first], "train"))
+        assert block.tokens[0].tolist() == want[1]
+        assert block.loss_mask is not None
+        assert block.loss_mask[0].tolist() == want[2], block.tokens
+    assert {int(block.tokens[0, 0]) for block in blocks} == {1, 2, 20, 21, 22}
+
+
 def test_wide_vocabularies_give_uint32(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = plan_of(store, corpora(store, vocabulary=200_000))

@@ -1,12 +1,13 @@
 """Sequences -> one buffer: numba where it is worth loading, numpy otherwise, the same bytes.
 
 Two steps. `touch` finds what the sequences need that is not mapped or not verified yet, and the
-shelf provides it; in a stream that has run for a while there is nothing. `gather` then copies each
-segment once, with no Python per sequence.
+shelf provides it; in a stream that has run for a while there is nothing. It leaves a list of moves,
+which `gather` carries out: each segment is copied once, with no Python per sequence.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,10 @@ from awase_client.engine.shelf import OPEN, Int64, Shelf, Tables, distinct
 from awase_client.engine.views import POINTER, SEGMENT
 
 MAX_WISHES = 8192
+MOVE = 6  # columns of a move: gather_kernels
+KEPT_MOVES = 1 << 16  # 3 MiB a thread
 _NO_STARTS = np.empty(0, np.int32)
-_NO_LOSS = np.empty((0, 0), np.uint8)
+_NO_LOSS = np.empty(0, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +69,35 @@ def _filled(
     if compiled is None:
         numpy = _Numpy(shelf, tables, request)
         return numpy.fill(pad), numpy.tables
-    tables, segments = _touched(shelf, tables, request, sources, compiled)
-    starts = np.empty(segments + len(request.out), np.int32) if request.starts else _NO_STARTS
-    found = compiled.gather(
-        request.source,
-        request.sequence,
-        shelf.bos,
-        shelf.eos,
-        pad,
-        tables.sources,
-        tables.files,
-        tables.parts,
-        request.out.itemsize,
-        request.out,
-        starts,
-        _NO_LOSS if request.loss is None else request.loss,
-        request.masked,
-    )
-    return (starts[:found] if request.starts else None), tables
+    tables, moves = _touched(shelf, tables, request, sources, compiled)
+    starts = np.empty(len(moves), np.int32) if request.starts else _NO_STARTS
+    loss = _NO_LOSS if request.loss is None else request.loss.reshape(-1)
+    compiled.gather(moves, shelf.bos, shelf.eos, pad, request.out.reshape(-1), starts, loss)
+    return (starts if request.starts else None), tables
+
+
+class _Scratch(threading.local):
+    """Arrays of one thread, kept from one request to the next: fresh pages cost as much as use."""
+
+    def __init__(self) -> None:
+        self.wishes = np.empty((MAX_WISHES, 2), np.int64)
+        self.moves = np.empty((0, MOVE), np.int64)
+
+
+_scratch = _Scratch()
 
 
 def _touched(
     shelf: Shelf, tables: Tables, request: Request, sources: NDArray[Any], compiled: Any
-) -> tuple[Tables, int]:
-    """Tables in which all that the request reads is mapped and verified; its segments."""
-    wishes = np.empty((MAX_WISHES, 2), np.int64)
-    tick = shelf.tick
+) -> tuple[Tables, Int64]:
+    """Tables in which all that the request reads is mapped and verified, and its moves [m, MOVE].
+
+    The moves are addresses in maps that the tables keep, and may lie in this thread's scratch until
+    its next request.
+    """
+    tick, moves = shelf.tick, _scratch.moves
     while True:
-        count, segments = compiled.touch(
+        count, total = compiled.touch(
             request.source,
             request.sequence,
             request.out.shape[1],
@@ -104,18 +108,23 @@ def _touched(
             tables.parts,
             shelf.tick,
             tables.used,
-            wishes,
+            _scratch.wishes,
+            moves,
         )
-        if segments < 0:
-            k = -1 - segments
+        if total < 0:
+            k = -1 - total
             raise shelf.corrupt(int(request.source[k]), int(request.sequence[k]))
         if count:
-            tables = shelf.serve(wishes[:count])
+            tables = shelf.serve(_scratch.wishes[:count])
         elif changed := shelf.changed(tables, tick, but=sources):
             shelf.renew(changed)
             tables = shelf.tables
+        elif total > len(moves):
+            moves = np.empty((total + total // 4, MOVE), np.int64)
+            if len(moves) <= KEPT_MOVES:
+                _scratch.moves = moves
         else:
-            return tables, segments
+            return tables, moves[:total]
 
 
 class _Numpy:

@@ -5,6 +5,15 @@ Importing this module imports numba: only gather.py does so, and late.
 Tables (all int64; see shelf.py): sources [S, 5], files [F, 2] (address or 0, address of its marks
 of verified blocks), parts [P, 4]. Addresses are those of read-only maps that the caller keeps
 alive; everything read through one is bounds-checked against a verified size first.
+
+Moves, [m, 6] int64, one a segment and one a hole, in the order of the output:
+
+    FROM    address of the tokens
+    MASK    address of their loss mask; 0 where all ids count, NO_MASK before the first token
+    AT      where it begins in the flattened output
+    TOKENS  how many tokens are copied
+    LENGTH  ids it fills: tokens and separators
+    KIND    -1 a hole to pad; else 2 * source + (1 where the document begins here)
 """
 
 # numba infers the types of its functions; annotations would only repeat the docstrings.
@@ -23,6 +32,14 @@ HEADER = 256  # files.HEADER_BYTES
 SHIFT = 16  # files.BLOCK_SHIFT
 SEGMENT = 32  # views.SEGMENT.itemsize
 OPEN = -1  # a wish for the file itself, not for one of its blocks
+FROM, MASK, AT, TOKENS, LENGTH, KIND = range(6)
+NO_MASK = 1  # no address of anything
+
+# How far ahead memory is asked for: pointers and segments in sequences, tokens in moves. A sequence
+# lies anywhere, so each of the three would wait for memory in turn. On an AMD EPYC 9004 with 200 MB
+# of tokens this takes 0.44 ms a million tokens, and 0.70 where only the next sequence's tokens are
+# asked for, into the first level.
+AHEAD_POINTERS, AHEAD_SEGMENTS, AHEAD_TOKENS = 16, 8, 4
 
 
 def _compile(function: Any) -> Any:
@@ -63,14 +80,14 @@ def _copy(typingctx, target, source, size):
 
 @intrinsic
 def _prefetch(typingctx, address):
-    """Ask for the cache line at an address; needs no answer, so it may not exist."""
+    """Ask for the cache line at an address, into the second level; it may not exist."""
 
     def codegen(context, builder, signature, args):
         byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
         function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        read, all_levels, data = (ir.Constant(i32, value) for value in (0, 3, 1))
-        builder.call(function, [builder.inttoptr(args[0], byte), read, all_levels, data])
+        read, second_level, data = (ir.Constant(i32, value) for value in (0, 2, 1))
+        builder.call(function, [builder.inttoptr(args[0], byte), read, second_level, data])
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen
@@ -111,150 +128,156 @@ def _part_of(parts, first, n, at):
 
 
 @_compile
-def touch(source, sequence, width, itemsize, masks, sources, files, parts, tick, used, wishes):
-    """What must be opened or verified before these sequences can be read: (wishes, segments).
+def _ahead(source, sequence, k, sources, files):
+    """Have the pointers and the segments of later sequences fetched."""
+    far = k + AHEAD_POINTERS
+    if far < source.size and files[sources[source[far], 0], 0]:
+        _prefetch(files[sources[source[far], 0], 0] + HEADER + 8 * sequence[far])
+    near = k + AHEAD_SEGMENTS
+    if near < source.size:
+        s = source[near]
+        file = sources[s, 0]
+        q = sequence[near]
+        if files[file, 0] and files[file + 1, 0] and q >= 0 and q < sources[s, 1]:
+            # Not verified yet, so it may point anywhere; a hint does no harm.
+            first = _load64(files[file, 0] + HEADER + 8 * q)
+            segment = files[file + 1, 0] + HEADER + SEGMENT * first
+            _prefetch(segment)
+            _prefetch(segment + 64)
 
-    wishes[k] = (file, block or OPEN), possibly repeated. Stops where `wishes` is full; asked again
-    until nothing is left. A negative number of segments, -1 - k: request k contradicts its view.
+
+@_compile
+def _segments(s, q, sources, files, tick, used, wishes, count):
+    """(wishes, address, end) of the segments of a sequence.
+
+    An end of 0: not mapped or not verified, and wished for; of -1: the view contradicts itself.
+    """
+    file = sources[s, 0]
+    if q < 0 or q >= sources[s, 1]:
+        return count, 0, -1
+    start = HEADER + 8 * q
+    now = _wish(files, file, start, start + 16, tick, used, wishes, count)
+    if now != count:
+        return now, 0, 0
+    first = _load64(files[file, 0] + start)
+    end = _load64(files[file, 0] + start + 8)
+    if first < 0 or first > end or end > sources[s, 2]:
+        return count, 0, -1
+    low = HEADER + SEGMENT * first
+    high = HEADER + SEGMENT * end
+    if first < end:
+        now = _wish(files, file + 1, low, high, tick, used, wishes, count)
+        if now != count:
+            return now, 0, 0
+    return count, files[file + 1, 0] + low, files[file + 1, 0] + high
+
+
+@_compile
+def touch(
+    source, sequence, width, itemsize, masks, sources, files, parts, tick, used, wishes, moves
+):
+    """What must be opened or verified before these sequences can be read, and the moves to do so.
+
+    Returns (wishes, moves). wishes[k] = (file, block or OPEN), possibly repeated; stops where there
+    is no room for more. Asked again until there are none and no more moves than there is room for:
+    then `moves` is whole. A negative number of moves, -1 - k: request k contradicts its view.
     """
     count = 0
     total = 0
     for k in range(source.size):
         if count + 4 >= wishes.shape[0]:
             break
+        _ahead(source, sequence, k, sources, files)
         s = source[k]
-        q = sequence[k]
-        file = sources[s, 0]
-        if q < 0 or q >= sources[s, 1]:
+        count, low, high = _segments(s, sequence[k], sources, files, tick, used, wishes, count)
+        if high < 0:
             return count, -1 - k
-        before = count
-        start = HEADER + 8 * q
-        count = _wish(files, file, start, start + 16, tick, used, wishes, count)
-        if count != before:
-            continue
-        first = _load64(files[file, 0] + start)
-        end = _load64(files[file, 0] + start + 8)
-        if first < 0 or first > end or end > sources[s, 2]:
-            return count, -1 - k
-        total += end - first
-        if first == end:
-            continue
-        low = HEADER + SEGMENT * first
-        high = HEADER + SEGMENT * end
-        count = _wish(files, file + 1, low, high, tick, used, wishes, count)
-        if count != before:
+        if high == 0:
             continue
         ids = 0
-        for address in range(files[file + 1, 0] + low, files[file + 1, 0] + high, SEGMENT):
+        for address in range(low, high, SEGMENT):
             at = _load64(address + 16)
             length = _load32(address + 24)
             n = _load32(address + 28)
-            ids += length
-            if n < 0 or n > length or ids > width:
+            if n < 0 or n > length or ids + length > width:
                 return count, -1 - k
-            if n == 0 and not masks:
-                continue
             p = _part_of(parts, sources[s, 3], sources[s, 4], at + n - 1)
             inside = at - parts[p, 0]
             if n and (inside < 0 or inside + n > parts[p, 1]):
                 return count, -1 - k
-            low = inside * itemsize
-            high = low + n * itemsize
             if n:
-                count = _wish(files, parts[p, 2], low, high, tick, used, wishes, count)
-            if masks and parts[p, 3] >= 0:
+                head = inside * itemsize
+                tail = head + n * itemsize
+                count = _wish(files, parts[p, 2], head, tail, tick, used, wishes, count)
+            mask = parts[p, 3] if masks else -1
+            flags = 0 if mask < 0 else NO_MASK
+            if mask >= 0 and inside + n > 0:
                 # A separator alone takes the mask of the token before it.
-                low = inside if n else inside - 1
-                if low >= 0:
-                    count = _wish(files, parts[p, 3], low, inside + n, tick, used, wishes, count)
+                head = inside if n else inside - 1
+                count = _wish(files, mask, head, inside + n, tick, used, wishes, count)
+                flags = files[mask, 0] + inside
+            if total < moves.shape[0]:
+                moves[total, FROM] = files[parts[p, 2], 0] + inside * itemsize
+                moves[total, MASK] = flags
+                moves[total, AT] = k * width + ids
+                moves[total, TOKENS] = n
+                moves[total, LENGTH] = length
+                moves[total, KIND] = 2 * s + (_load64(address + 8) == 0)
+            total += 1
+            ids += length
+        if ids < width:
+            if total < moves.shape[0]:
+                moves[total, AT] = k * width + ids
+                moves[total, LENGTH] = width - ids
+                moves[total, KIND] = -1
+            total += 1
     return count, total
 
 
 @_compile
-def _ahead(s, q, sources, files, parts, itemsize):
-    """Have the tokens of a sequence fetched while the one before is copied.
-
-    Segments lie anywhere, so without this each waits for memory.
-    """
-    file = sources[s, 0]
-    pointer = files[file, 0] + HEADER + 8 * q
-    address = files[file + 1, 0] + HEADER
-    end = address + SEGMENT * _load64(pointer + 8)
-    address += SEGMENT * _load64(pointer)
-    while address < end:
-        at = _load64(address + 16)
-        n = _load32(address + 28)
-        p = _part_of(parts, sources[s, 3], sources[s, 4], at + n - 1)
-        tokens = files[parts[p, 2], 0] + (at - parts[p, 0]) * itemsize
-        for line in range(tokens, tokens + n * itemsize + 63, 64):
-            _prefetch(line)
-        address += SEGMENT
-
-
-@_compile
-def gather(
-    source, sequence, bos, eos, pad, sources, files, parts, itemsize, out, starts, loss, masked
-):
-    """Fill out[k] with sequence k; returns the number of `starts` written.
+def gather(moves, bos, eos, pad, out, starts, loss):
+    """Fill the flattened `out` by moves that `touch` made.
 
     bos, eos    [S] int64, the id of a source's separator or -1
-    starts      int32: starts of documents and of padding in the flattened `out`; empty if unwanted
-    loss        [n, width] uint8; empty if unwanted. masked: stored masks decide, else all ids count
+    starts      [m] int32, starts of documents and of padding; empty if unwanted
+    loss        [ids] uint8; empty if unwanted. Where a move has a mask, that decides about its
+                tokens and its eos; else every id counts
     """
-    width = out.shape[1]
+    itemsize = out.itemsize
     base = out.ctypes.data
     loss_base = loss.ctypes.data
-    want_starts = starts.size > 0
     want_loss = loss.size > 0
-    found = 0
-    for k in range(source.size):
-        if k + 1 < source.size:
-            _ahead(source[k + 1], sequence[k + 1], sources, files, parts, itemsize)
-        s = source[k]
-        file = sources[s, 0]
-        pointer = files[file, 0] + HEADER + 8 * sequence[k]
-        address = files[file + 1, 0] + HEADER
-        end = address + SEGMENT * _load64(pointer + 8)
-        address += SEGMENT * _load64(pointer)
-        column = 0
-        while address < end:
-            if want_starts:
-                starts[found] = k * width + column
-                found += 1
-            start = _load64(address + 8)
-            at = _load64(address + 16)
-            length = _load32(address + 24)
-            n = _load32(address + 28)
-            stop = column + length
-            # Without tokens the part of the token before: its mask decides about an eos.
-            p = _part_of(parts, sources[s, 3], sources[s, 4], at + n - 1)
-            mask = parts[p, 3] if masked else -1
-            inside = at - parts[p, 0]
-            if start == 0 and bos[s] >= 0:
-                out[k, column] = bos[s]
-                if want_loss:
-                    loss[k, column] = mask < 0
-                column += 1
-            if n:
-                tokens = files[parts[p, 2], 0] + inside * itemsize
-                _copy(base + (k * width + column) * itemsize, tokens, n * itemsize)
-                if want_loss:
-                    if mask >= 0:
-                        _copy(loss_base + k * width + column, files[mask, 0] + inside, n)
-                    else:
-                        loss[k, column : column + n] = 1
-                column += n
-            if column < stop:
-                out[k, column] = eos[s]
-                if want_loss:
-                    loss[k, column] = _load8(files[mask, 0] + inside + n - 1) if mask >= 0 else 1
-                column += 1
-            address += SEGMENT
-        if column < width:
-            if want_starts:
-                starts[found] = k * width + column
-                found += 1
-            out[k, column:width] = pad
+    for m in range(moves.shape[0]):
+        if m + AHEAD_TOKENS < moves.shape[0] and moves[m + AHEAD_TOKENS, KIND] >= 0:
+            tokens = moves[m + AHEAD_TOKENS, FROM]
+            size = moves[m + AHEAD_TOKENS, TOKENS] * itemsize
+            for line in range(tokens, tokens + size, 64):
+                _prefetch(line)
+        at = moves[m, AT]
+        stop = at + moves[m, LENGTH]
+        if starts.size:
+            starts[m] = at
+        kind = moves[m, KIND]
+        if kind < 0:
+            out[at:stop] = pad
             if want_loss:
-                loss[k, column:width] = 0
-    return found
+                loss[at:stop] = 0
+            continue
+        n = moves[m, TOKENS]
+        mask = moves[m, MASK]
+        if kind & 1 and bos[kind >> 1] >= 0:
+            out[at] = bos[kind >> 1]
+            if want_loss:
+                loss[at] = mask == 0
+            at += 1
+        _copy(base + at * itemsize, moves[m, FROM], n * itemsize)
+        if want_loss:
+            if mask:
+                _copy(loss_base + at, mask, n)
+            else:
+                loss[at : at + n] = 1
+        at += n
+        if at < stop:
+            out[at] = eos[kind >> 1]
+            if want_loss:
+                loss[at] = _load8(mask + n - 1) if mask else 1
