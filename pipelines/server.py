@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import tempfile
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -44,7 +45,8 @@ def serve(host: str, port: int, *, workers: int = 1, access_log: bool = False) -
     click.echo(address(listener))
     click.echo(f"serving {settings.store.resolve()}; Ctrl-C ends", err=True)
     if workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has drained
+            uvicorn.Server(config).run(sockets=[listener])
         return
     with tempfile.TemporaryDirectory(prefix="awase-metrics-") as folder:
         os.environ[MULTIPROCESS] = folder

@@ -149,12 +149,21 @@ def _show(run: Run, *, as_json: bool) -> None:
             entry.number,
             f"{entry.start:,}",
             short(entry.plan),
-            ", ".join(f"{key} {value}" for key, value in entry.document.items()) or "created",
+            ", ".join(_said(*item) for item in entry.document.items()) or "created",
             entry.created,
         )
         for entry in run.entries
     ]
     print_table(("entry", "from", "plan", "change", "created"), rows, right=("entry", "from"))
+
+
+def _said(key: str, value: object) -> str:
+    """A part of a change, for people."""
+    if isinstance(value, dict):
+        value = " ".join(f"{path}={weight}" for path, weight in value.items())
+    elif isinstance(value, list):
+        value = " ".join(map(str, value)) or "none"
+    return f"{key} {value}"
 
 
 def _weights(text: str) -> dict[str, Fraction]:

@@ -19,7 +19,7 @@ from awase_client import Cursor, Options, TokenStream
 
 BATCH = 3
 # One step a request, so that there are many frames to be killed at.
-OPTIONS = Options(in_flight=2, request_bytes=1, timeout_seconds=2.0, patience_seconds=60.0)
+OPTIONS = Options(in_flight=2, request_bytes=1, timeout_seconds=3.0, patience_seconds=180.0)
 
 
 def life(plan: str, out: Path, urls: list[str], random: Random, *, kill: bool) -> None:

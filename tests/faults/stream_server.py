@@ -2,7 +2,8 @@
 
     python -m tests.faults.stream_server STORE LISTENER_FD KILLS SEED COUNTER
 
-Imports once and forks each life, so that a restart takes a moment. The socket outlives the server.
+Imports and compiles once and forks each life, so that a restart takes a moment. The socket outlives
+the server.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import uvicorn
 
 from api.app import create_app
 from api.settings import Settings
+from awase_client.engine.reader import Engine
 
 
 class Killed:
@@ -50,6 +52,9 @@ def life(store: str, listener: socket.socket, random: Random, *, kill: bool) -> 
 
 def main() -> None:
     store, descriptor, kills, seed, counter = sys.argv[1:]
+    for plan in (Path(store) / "plans").iterdir():
+        engine = Engine.open(store, f"sha256:{plan.name}", numba=True)
+        engine.read(0, engine.total(), sections=("sources", "cu_seqlens"))
     listener = socket.socket(fileno=int(descriptor))
     random = Random(seed)
     child = 0

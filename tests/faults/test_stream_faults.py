@@ -64,7 +64,7 @@ def read_through(url: str, stream: Stream, out: Path, *, kills: int, seed: int) 
     return int(done.stdout)
 
 
-@pytest.mark.timeout(60 + 6 * KILLS)
+@pytest.mark.timeout(120 + 12 * KILLS)
 def test_kills_cuts_delays_and_flips_change_nothing(stream: Stream, tmp_path: Path) -> None:
     """Half the kills hit the server while it sends, half the client while it receives."""
     print(f"seed {SEED}, {KILLS} kills")
