@@ -6,9 +6,11 @@ from typing import Final
 
 MAX_SEQUENCE_LENGTH: Final = 1 << 24
 MAX_SEED: Final = (1 << 63) - 1
-MAX_SOURCES: Final = 10_000
+MAX_SOURCES: Final = 2_000
+MAX_LICENSES: Final = 1_000  # SPDX lists about 700
 MAX_STAGES: Final = 1_000
 MAX_WHERE: Final = 10_000  # characters
+MAX_CONDITIONS: Final = 100_000  # characters of all `where` together
 MAX_WEIGHT: Final = 10**12
 MAX_EPOCHS: Final = 10**6
 

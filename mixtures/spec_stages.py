@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from curation.base.fields import Fields, nearest
+from curation.base.fields import Fields
 from curation.base.yaml import Mapping, Node
 from mixtures import spec_keys as keys
 from mixtures.quantities import parse_percent, parse_tokens, weight_of, whole_text
@@ -87,7 +87,7 @@ class _StageReader:
             child = self.children.get(path)
             if child is None:
                 inner.report_key(
-                    path, "no source or group has this path" + nearest(path, self.children)
+                    path, "no source or group has this path" + inner.meant_by(path, self.children)
                 )
             elif not shares(child):
                 inner.report_key(path, "it has `repeat`, which no weight changes")
@@ -98,9 +98,10 @@ class _StageReader:
                 if weight is not None:
                     weights[path] = weight
         self.current.update(weights)
-        for group in {id(self.parents[path]): self.parents[path] for path in weights}.values():
-            part = [self.current[child.path] or 0 for child in group.children if shares(child)]
-            if not sum(part) and inner is not None:
+        zeroed = [path for path, weight in weights.items() if not weight]  # no other can empty one
+        for group in {id(self.parents[path]): self.parents[path] for path in zeroed}.values():
+            some = any(self.current[child.path] for child in group.children if shares(child))
+            if not some and inner is not None:
                 where = f"group {group.path!r}" if group.path else "the mixture"
                 fields.report("weights", f"all weights of {where} are 0 in this stage")
         return weights

@@ -11,17 +11,21 @@ Nothing is skipped: a key outside `known` is a problem that names the nearest ri
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 
-from curation.base.yaml import Entry, List, Mapping, Node, Problems, Scalar, shorten
+from curation.base.nodes import Entry, List, Mapping, Node, Problems, Scalar, shorten
+
+MAX_COMPARED = 1000
 
 
 def closest(word: str, options: Iterable[str]) -> str | None:
     """The option that `word` was probably meant to be, or None."""
-    known = list(options)[:5000]
     if len(word) > 100:
         return None
+    known = list(options)
+    if len(known) > MAX_COMPARED:  # typos hardly change the length
+        known = [name for name in known if abs(len(name) - len(word)) <= 2][:MAX_COMPARED]
     longer = [name for name in known if len(word) > 2 and name.startswith(word)]
     if longer:
         return min(longer, key=len)
@@ -67,12 +71,16 @@ class Fields:
         self.entries = node.entries
         for entry in node:
             if known is not None and entry.key not in known:
-                text = "unknown key" + nearest(entry.key, known)
+                text = "unknown key" + self.meant_by(entry.key, known)
                 self.problems.at(entry, self.key_path(entry.key), text)
                 self.meant.add(closest(entry.key, known) or "")
         for key in required:
             if not self.says(key):
                 self.fault(node, path, f"the key {key!r} is missing")
+
+    def meant_by(self, word: str, options: Collection[str]) -> str:
+        """`nearest`, as long as the document's problems are few enough to be read."""
+        return nearest(word, options) if self.problems.may_search(len(options)) else ""
 
     def __contains__(self, key: str) -> bool:
         return key in self.entries
@@ -182,10 +190,10 @@ class Fields:
             return []
         return node.items
 
-    def texts(self, key: str) -> list[Scalar]:
+    def texts(self, key: str, *, maximum: int = 10_000) -> list[Scalar]:
         """A list of strings, each with its place."""
         found = []
-        for node in self.items(key):
+        for node in self.items(key, maximum=maximum):
             if isinstance(node, Scalar) and node.kind == "string":
                 found.append(node)
             else:

@@ -1,199 +1,51 @@
 """YAML as documents of awase use it: a bounded tree of nodes that know where they stand.
 
     load(text, file=...) -> Document(root, problems)       never more than the bounds below
-    Node = Scalar | Mapping | List                         line and column from 1, in characters
 
 YAML is read as 1.2 (core schema): `4e-1` is a number, `no` a string, `0.7` stays the text "0.7"
 until somebody asks for the Fraction 7/10. Anchors, aliases, tags, merge keys, directives, duplicate
 keys and further documents are problems. The tree is built from ruamel's parser events with an
-explicit stack, so that nesting is refused before anything recurses.
+explicit stack, so that nesting is refused before anything recurses, and reading ends at the first
+event past a bound: no document takes a second (ruamel reads about 30,000 nodes in one).
 
-Reading the fields of a mapping, with problems for unknown keys and wrong types:
-`curation.base.fields`.
+The nodes are `curation.base.nodes`; reading the fields of a mapping, with problems for unknown keys
+and wrong types, `curation.base.fields`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from curation.base.errors import InvalidDocument, NotFound, Problem, UsageError
+from curation.base.errors import NotFound, Problem, UsageError
+from curation.base.nodes import (
+    MAX_PROBLEMS,
+    TRUE,
+    Document,
+    Entry,
+    Kind,
+    List,
+    Mapping,
+    Node,
+    Problems,
+    Scalar,
+    exact,
+    shorten,
+)
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 19
 MAX_DEPTH = 32
-MAX_NODES = 120_000  # a mixture of 10,000 sources with four keys each has 100,000
-MAX_PROBLEMS = 200  # past these a file has one mistake many times
-MAX_NUMBER_CHARACTERS = 60
-MAX_EXPONENT = 30
-
-Kind: TypeAlias = Literal["null", "boolean", "integer", "float", "string"]
+MAX_NODES = 15_000  # a mixture of 1,500 sources with four keys each; with two keys, 2,000
 
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
     re.ASCII,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """One value. `text` is what the author wrote, unescaped; `raw` the characters in the file."""
-
-    line: int
-    column: int
-    text: str
-    kind: Kind
-    raw: str
-    file: str = ""
-
-    def describe(self) -> str:
-        if self.kind == "string":
-            return f"the string {shorten(self.text)}"
-        if self.kind == "null":
-            return "nothing (null)"
-        return f"the number {self.text}" if self.kind != "boolean" else self.text
-
-    def fraction(self) -> Fraction:
-        """The exact number that was written; ValueError says why there is none."""
-        if self.kind not in ("integer", "float"):
-            raise ValueError(f"expected a number, found {self.describe()}")
-        return exact(self.text)
-
-    def plain(self) -> str | int | Fraction | bool | None:
-        if self.kind == "null":
-            return None
-        if self.kind == "boolean":
-            return self.text in _TRUE
-        if self.kind == "string":
-            return self.text
-        number = self.fraction()
-        return int(number) if self.kind == "integer" else number
-
-    def offset(self, index: int) -> tuple[int, int]:
-        """Line and column of character `index` of `text`; the scalar's own place if unknown.
-
-        Exact for plain and quoted scalars on one line without escapes (and '' in single quotes).
-        """
-        if self.raw == self.text:
-            return self.line, self.column + index
-        if "\n" not in self.raw and self.raw[1:-1] == self.text:
-            return self.line, self.column + 1 + index
-        if "\n" not in self.raw and self.raw[1:-1].replace("''", "'") == self.text:
-            return self.line, self.column + 1 + index + self.text[:index].count("'")
-        return self.line, self.column
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """`key: value` of a mapping; line and column are the key's."""
-
-    key: str
-    line: int
-    column: int
-    value: Node
-    file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    line: int
-    column: int
-    entries: dict[str, Entry] = field(default_factory=dict)
-    file: str = ""
-
-    def describe(self) -> str:
-        return "a mapping"
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries.values())
-
-
-@dataclass(frozen=True, slots=True)
-class List:
-    line: int
-    column: int
-    items: list[Node] = field(default_factory=list)
-    file: str = ""
-
-    def describe(self) -> str:
-        return "a list"
-
-
-Node: TypeAlias = Scalar | Mapping | List
-
-
-class Problems:
-    """Collects the problems of one file; `finish` raises InvalidDocument when there are any."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.found: list[Problem] = []
-        self.more = 0
-        self.settled: set[tuple[str, int, int]] = set()  # places whose one problem says all
-
-    def add(self, line: int, column: int, key: str, message: str) -> None:
-        self.keep(Problem(line, column, key, message, self.file))
-
-    def at(self, node: Node | Entry, key: str, message: str) -> None:
-        """A problem at a node, in the node's own file (a document may extend another)."""
-        self.keep(Problem(node.line, node.column, key, message, node.file or self.file))
-
-    def keep(self, problem: Problem) -> None:
-        if (problem.file, problem.line, problem.column) in self.settled:
-            return
-        if len(self.found) < MAX_PROBLEMS:
-            self.found.append(problem)
-        else:
-            self.more += 1
-
-    def extend(self, problems: Iterable[Problem]) -> None:
-        for problem in problems:
-            self.keep(problem)
-
-    def finish(self) -> None:
-        if self.more:
-            last = max(self.found)
-            text = f"{self.more} more problems are not shown; solve those above first"
-            self.found.append(Problem(last.line, last.column, "", text, last.file))
-            self.more = 0
-        if self.found:
-            raise InvalidDocument(self.found)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A parsed file. Of a `broken` one only what stands before the fault is in `root`."""
-
-    file: str
-    root: Node
-    problems: Problems
-    broken: bool = False
-
-
-def exact(text: str) -> Fraction:
-    """The number `text` denotes, never through a float; ValueError where it is out of bounds."""
-    if len(text) > MAX_NUMBER_CHARACTERS:
-        raise ValueError(f"a number has at most {MAX_NUMBER_CHARACTERS} characters")
-    if text[:2] in ("0x", "0o"):
-        return Fraction(int(text, 0))
-    if "n" in text.lower():
-        raise ValueError(f"expected a finite number, found {text}")
-    _, _, exponent = text.lower().partition("e")
-    if exponent and abs(int(exponent)) > MAX_EXPONENT:
-        raise ValueError(f"exponents go from -{MAX_EXPONENT} to {MAX_EXPONENT}, found {text}")
-    return Fraction(text)
-
-
-def shorten(text: str, limit: int = 60) -> str:
-    """`text` in quotes on one line, cut to `limit` characters."""
-    return repr(text) if len(text) <= limit else repr(text[:limit]) + "..."
 
 
 def load(text: str | bytes, *, file: str = "<document>") -> Document:
@@ -327,6 +179,11 @@ class _Builder:
         if self.nodes > MAX_NODES:
             self.report(event.start_mark, f"a document has at most {MAX_NODES} nodes")
             return False
+        if len(self.problems.found) >= MAX_PROBLEMS:
+            line, column = event.start_mark.line + 1, event.start_mark.column + 1
+            text = f"more than {MAX_PROBLEMS} problems: reading stopped here"
+            self.problems.found.append(Problem(line, column, "", text, self.file))
+            return False
         self.refuse_extras(event, kind)
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if kind == "ScalarEvent":
@@ -424,8 +281,27 @@ def _join(path: str, key: str) -> str:
 def _kind(text: str) -> Kind:
     if text in _NULL:
         return "null"
-    if text in _TRUE or text in _FALSE:
+    if text in TRUE or text in _FALSE:
         return "boolean"
     if _INTEGER.fullmatch(text):
         return "integer"
     return "float" if _FLOAT.fullmatch(text) else "string"
+
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "Document",
+    "Entry",
+    "Kind",
+    "List",
+    "Mapping",
+    "Node",
+    "Problems",
+    "Scalar",
+    "exact",
+    "load",
+    "read",
+    "shorten",
+]

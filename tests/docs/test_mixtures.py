@@ -36,7 +36,7 @@ def test_the_conditions_are_valid() -> None:
 
 
 def test_bounds_and_terms_are_those_of_the_code() -> None:
-    assert (MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_SOURCES) == (1 << 20, 32, 120_000, 10_000)
+    assert (MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_SOURCES) == (1 << 19, 32, 15_000, 2_000)
     for name in ("openai-tos", "llama3.1", "gemma", "qwen"):
         assert name in TERMS
         assert name in TEXT
