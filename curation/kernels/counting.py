@@ -1,4 +1,4 @@
-"""Counting hashes, and hashes of any stretch of a sequence from hashes of its prefixes."""
+"""Counting 64-bit keys, and hashes of any stretch of a sequence from hashes of its prefixes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ FULL_LINES, ENDED_LINES, SHORT_LINES, REPEATED_CHARACTERS, BREAKS, TEXT_CHARACTE
 
 
 @nb.njit(nogil=True)
-def _pieces(b, s, e, least, keys, generations, g, mask):  # type: ignore[no-untyped-def]
+def _pieces(b, s, e, least, table, g, mask):  # type: ignore[no-untyped-def]
     """(pieces, those that an earlier one equals, their characters) of b[s:e] cut at runs of at
     least `least` newlines; empty pieces at the ends count, as `re.split` gives them."""
     pieces = 0
@@ -45,7 +45,7 @@ def _pieces(b, s, e, least, keys, generations, g, mask):  # type: ignore[no-unty
             n += (c & 0xC0) != 0x80
             j += 1
         pieces += 1
-        if add(keys, generations, g, mask, finish(h ^ (np.uint64(j - i) << np.uint64(40)))):
+        if add(table, g, mask, finish(h), b, i, j):
             same += 1
             characters += n
         if j >= e:
@@ -59,8 +59,7 @@ def repetition_statistics(b, offsets):  # type: ignore[no-untyped-def]
     characters; the same of lines."""
     texts = len(offsets) - 1
     out = np.zeros((texts, 7), np.int64)
-    keys = np.empty(64, np.uint64)
-    generations = np.zeros(64, np.int64)
+    table = np.zeros((64, 4), np.int64)
     g = 0
     for d in range(texts):
         s = offsets[d]
@@ -68,9 +67,8 @@ def repetition_statistics(b, offsets):  # type: ignore[no-untyped-def]
         breaks = 1
         for i in range(s, e):
             breaks += b[i] == 10
-        if capacity(breaks) > len(keys):
-            keys = np.empty(capacity(breaks), np.uint64)
-            generations = np.zeros(len(keys), np.int64)
+        if capacity(breaks) > len(table):
+            table = np.zeros((capacity(breaks), 4), np.int64)
             g = 0
         mask = np.uint64(capacity(breaks) - 1)
         row = out[d]
@@ -79,12 +77,10 @@ def repetition_statistics(b, offsets):  # type: ignore[no-untyped-def]
         z = strip_right(b, a, e)
         g += 1
         row[PARAGRAPHS], row[SAME_PARAGRAPHS], row[SAME_PARAGRAPH_CHARACTERS] = _pieces(
-            b, a, z, 2, keys, generations, g, mask
+            b, a, z, 2, table, g, mask
         )
         g += 1
-        row[LINES], row[SAME_LINES], row[SAME_LINE_CHARACTERS] = _pieces(
-            b, s, e, 1, keys, generations, g, mask
-        )
+        row[LINES], row[SAME_LINES], row[SAME_LINE_CHARACTERS] = _pieces(b, s, e, 1, table, g, mask)
     return out
 
 
@@ -154,8 +150,7 @@ def fineweb_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
     earlier one equals; newlines; characters of the text without newlines."""
     texts = len(offsets) - 1
     out = np.zeros((texts, 6), np.int64)
-    keys = np.empty(64, np.uint64)
-    generations = np.zeros(64, np.int64)
+    table = np.zeros((64, 4), np.int64)
     g = 0
     for d in range(texts):
         s = offsets[d]
@@ -164,9 +159,8 @@ def fineweb_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
         for i in range(s, e):
             row[BREAKS] += b[i] == 10
         size = capacity(row[BREAKS] + 1)
-        if size > len(keys):
-            keys = np.empty(size, np.uint64)
-            generations = np.zeros(size, np.int64)
+        if size > len(table):
+            table = np.zeros((size, 4), np.int64)
             g = 0
         mask = np.uint64(size - 1)
         g += 1
@@ -183,7 +177,7 @@ def fineweb_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
                 last, _ = decode(b, before(b, i, z))
                 row[ENDED_LINES] += ends[last]
                 row[SHORT_LINES] += n <= short
-                if add(keys, generations, g, mask, hash_bytes(b, i, z)):
+                if add(table, g, mask, hash_bytes(b, i, z), b, i, z):
                     row[REPEATED_CHARACTERS] += n
             i = z + 1
     return out

@@ -1,13 +1,18 @@
-"""64-bit hashes of bytes and a set that is emptied by one increment.
+"""64-bit hashes of bytes, and a set of stretches that is emptied by one increment.
 
-Texts are told apart by 64-bit hashes: among the n different texts of one document two collide
-with odds n * n / 2 / 2**64, 3e-10 for 100,000 lines.
+A hash only says where to look: behind equal hashes the stretches themselves are compared, so no
+text, made for it or not, is taken for another.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba as nb
 import numpy as np
+from llvmlite import ir
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
 
 SEED = np.uint64(0xCBF29CE484222325)
 _FNV = np.uint64(0x100000001B3)
@@ -22,11 +27,17 @@ def step(h, x):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(inline="always")
-def finish(h):  # type: ignore[no-untyped-def]
-    """Spread a hash over all bits; never 0, which marks an empty place of a table."""
+def spread(h):  # type: ignore[no-untyped-def]
+    """Spread a number over all bits; no two numbers become one."""
     h ^= h >> np.uint64(32)
     h *= _MIX
-    h ^= h >> np.uint64(29)
+    return h ^ (h >> np.uint64(29))
+
+
+@nb.njit(inline="always")
+def finish(h):  # type: ignore[no-untyped-def]
+    """`spread`, but never 0, which marks an empty place of some tables."""
+    h = spread(h)
     return h if h != np.uint64(0) else _U1
 
 
@@ -39,16 +50,85 @@ def hash_bytes(b, s, e):  # type: ignore[no-untyped-def]
     return finish(h ^ (np.uint64(e - s) << np.uint64(40)))
 
 
+@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+def eight_bytes(typingctx: Any, array: Any, index: Any) -> Any:
+    """array[index:index + 8] of a uint8 array as one number, by one load; no bounds are checked."""
+    if array.dtype != nb.types.uint8 or not isinstance(index, nb.types.Integer):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[0]).data
+        pointer = builder.gep(data, [args[1]])
+        number = builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()))
+        number.align = 1
+        return impl_ret_borrowed(context, builder, signature.return_type, number)
+
+    return nb.types.uint64(array, index), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+def _trailing_zeros(typingctx: Any, number: Any) -> Any:
+    """Zero bits below the lowest one bit of a uint64, 64 for 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return nb.types.uint64(nb.types.uint64), codegen
+
+
+_EACH = np.uint64(0x0101010101010101)
+_TOPS = np.uint64(0x8080808080808080)
+
+
 @nb.njit(inline="always")
-def add(keys, generations, g, mask, h):  # type: ignore[no-untyped-def]
-    """Put h into the set of generation g; True when it was there. The set must have room."""
+def plain_bytes(word):  # type: ignore[no-untyped-def]
+    """How many of the eight bytes of `word`, from the first on, are ASCII above the space."""
+    # a byte below 33 borrows from its top bit; bytes behind the first such one may be wrong
+    stops = ((word - _EACH * np.uint64(33)) | word) & _TOPS
+    return _trailing_zeros(stops) >> np.uint64(3)
+
+
+@nb.njit(inline="always")
+def same_long(a, s, e, b, i):  # type: ignore[no-untyped-def]
+    """`same` for 8 bytes and more of uint8 arrays."""
+    if eight_bytes(a, e - 8) != eight_bytes(b, i + e - s - 8):
+        return False
+    while e - s > 8:
+        if eight_bytes(a, s) != eight_bytes(b, i):
+            return False
+        s += 8
+        i += 8
+    return True
+
+
+@nb.njit(inline="always")
+def same(a, s, e, b, i):  # type: ignore[no-untyped-def]
+    """Is a[s:e] what stands in b at i? b must be that long."""
+    while s < e:
+        if a[s] != b[i]:
+            return False
+        s += 1
+        i += 1
+    return True
+
+
+@nb.njit(inline="always")
+def add(table, g, mask, h, b, s, e):  # type: ignore[no-untyped-def]
+    """Put b[s:e] with hash h into the set of generation g; True when it was there.
+
+    `table` int64[places, 4]: hash, generation, begin and end in b; it must have room.
+    """
+    key = np.int64(h)
     p = h & mask
-    while generations[p] == g and keys[p] != h:
+    while table[p, 1] == g:
+        first = table[p, 2]
+        if table[p, 0] == key and table[p, 3] - first == e - s and same(b, s, e, b, first):
+            return True
         p = (p + _U1) & mask
-    if generations[p] == g:
-        return True
-    generations[p] = g
-    keys[p] = h
+    table[p, 0] = key
+    table[p, 1] = g
+    table[p, 2] = s
+    table[p, 3] = e
     return False
 
 

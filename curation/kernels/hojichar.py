@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from curation.kernels.hashing import capacity, finish
+from curation.kernels.hashing import capacity, finish, same
 from curation.kernels.utf8 import decode
 
 (
@@ -136,7 +136,7 @@ def _comments(cp, n, decimal):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True)
-def _repeated_grams(cp, n, keys, counts):  # type: ignore[no-untyped-def]
+def _repeated_grams(cp, n, keys, firsts, counts):  # type: ignore[no-untyped-def]
     """(occurrences of the most frequent 5-grams of characters, of all); as many of them as the
     square root of their kinds, of those that occur twice (BigScience's measure)."""
     total = n - 4
@@ -150,10 +150,11 @@ def _repeated_grams(cp, n, keys, counts):  # type: ignore[no-untyped-def]
         low = (np.uint64(cp[i + 3]) << np.uint64(21)) | np.uint64(cp[i + 4])
         h = finish(high * np.uint64(0xFF51AFD7ED558CCD) ^ (low + (high >> np.uint64(32))))
         p = h & mask
-        while counts[p] and keys[p] != h:
+        while counts[p] and not (keys[p] == h and same(cp, i, i + 5, cp, firsts[p])):
             p = (p + _U1) & mask
         if counts[p] == 0:
             keys[p] = h
+            firsts[p] = i
             kinds += 1
         counts[p] += 1
     often = np.empty(total // 2 + 1, np.int64)
@@ -201,6 +202,7 @@ def hojichar_statistics(b, offsets, decimal):  # type: ignore[no-untyped-def]
         most = max(most, offsets[d + 1] - offsets[d])
     cp = np.empty(most + 1, np.int32)
     keys = np.empty(64, np.uint64)
+    firsts = np.empty(64, np.int32)
     counts = np.zeros(64, np.int32)
     for d in range(texts):
         row = out[d]
@@ -211,7 +213,10 @@ def hojichar_statistics(b, offsets, decimal):  # type: ignore[no-untyped-def]
         size = capacity(n)
         if size > len(keys):
             keys = np.empty(size, np.uint64)
+            firsts = np.empty(size, np.int32)
             counts = np.zeros(size, np.int32)
         counts[:size] = 0
-        row[TOP_GRAMS], row[GRAMS] = _repeated_grams(cp, n, keys[:size], counts[:size])
+        row[TOP_GRAMS], row[GRAMS] = _repeated_grams(
+            cp, n, keys[:size], firsts[:size], counts[:size]
+        )
     return out

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.kernels.counting import count, shift, times
-from curation.kernels.hashing import capacity, finish
+from curation.kernels.hashing import add, capacity, spread
 from curation.kernels.utf8 import decode
 from curation.words.batch import BASE
 
@@ -139,10 +139,10 @@ def _ends_with_ellipsis(cp, s, e):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True)
-def _sentences(cp, i, e, published, prefix, powers, table, g, mask, row):  # type: ignore[no-untyped-def]
-    """Count the sentences of the line cp[i:e]; (letters, hash) of all of them joined."""
-    joined = np.uint64(0)
-    letters = 0
+def _sentences(cp, i, e, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
+    """Count the sentences of the line cp[i:e] and append them to `joined`, whose first number is
+    how many it holds; the hash of what was appended."""
+    line = np.uint64(0)
     balanced = published or _balanced(cp, i, e)
     while i < e:
         if published and _kind(cp[i]) & _END:
@@ -158,17 +158,21 @@ def _sentences(cp, i, e, published, prefix, powers, table, g, mask, row):  # typ
         row[SENTENCE_LETTERS] += size
         row[LONGEST_SENTENCE] = max(row[LONGEST_SENTENCE], size)
         row[ELLIPSES] += _ends_with_ellipsis(cp, i, z)
-        if times(table, count(table, g, mask, finish((h ^ np.uint64(size)) * _C2))) > 1:
+        if add(table, g, mask, spread(h * _C2), cp, i, z):
             row[SAME_SENTENCES] += 1
             row[SAME_SENTENCE_LETTERS] += size
-        joined = joined * shift(powers, size) + h
-        letters += size
+        o = joined[0]
+        for k in range(size):
+            joined[o + k] = cp[i + k]
+        joined[0] = o + size
+        line = line * shift(powers, size) + h
         i = z
-    return letters, joined
+    return line
 
 
 @nb.njit(nogil=True)
-def _lines(cp, n, published, prefix, powers, tables, g, mask, row):  # type: ignore[no-untyped-def]
+def _lines(cp, n, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
+    joined[0] = 1
     i = 0
     while i <= n:
         z = i
@@ -184,22 +188,35 @@ def _lines(cp, n, published, prefix, powers, tables, g, mask, row):  # type: ign
         i = z + 1
         if a == e and not published:
             continue
-        size, h = _sentences(cp, a, e, published, prefix, powers, tables[0], g, mask, row)
+        begin = joined[0]
+        h = _sentences(cp, a, e, published, prefix, powers, table[0], g, mask, joined, row)
+        end = joined[0]
         row[PARAGRAPHS] += 1
-        row[PARAGRAPH_LETTERS] += size
-        place = count(tables[1], g, mask, finish((h ^ np.uint64(size)) * _C2))
-        if times(tables[1], place) > 1:
+        row[PARAGRAPH_LETTERS] += end - begin
+        if add(table[1], g, mask, spread(h * _C2), joined, begin, end):
             row[SAME_PARAGRAPHS] += 1
-            row[SAME_PARAGRAPH_LETTERS] += size
+            row[SAME_PARAGRAPH_LETTERS] += end - begin
+
+
+@nb.njit(inline="always")
+def _gram(cp, names, i, k, shorter):  # type: ignore[no-untyped-def]
+    """A number that two k-grams share if and only if they are equal: two or three code points of
+    21 bits, or the names of the two `shorter`-grams at their ends (they overlap or touch)."""
+    if shorter:
+        return (np.uint64(names[i]) << np.uint64(32)) | np.uint64(names[i + k - shorter])
+    h = np.uint64(cp[i]) | (np.uint64(cp[i + 1]) << np.uint64(21))
+    return h if k == 2 else h | (np.uint64(cp[i + 2]) << np.uint64(42))
 
 
 @nb.njit(nogil=True)
-def _grams(n, lengths, prefix, powers, table, g, mask, places, at, repeated, row):  # type: ignore[no-untyped-def]
-    """Character n-grams of the ascending `lengths`: one that occurs twice consists of shorter ones
-    that do, so only those (places `at`) are looked up, the others are kinds of their own."""
+def _grams(cp, n, lengths, table, g, mask, places, at, names, repeated, row):  # type: ignore[no-untyped-def]
+    """Character n-grams of the ascending `lengths`, the first 2 or 3, none over twice the one
+    before: one that occurs twice consists of shorter ones that do, so only those (places `at`) are
+    looked up, the others are kinds of their own. A name is a place in the table: exact, no hash."""
     for i in range(n):
         at[i] = i
     m = n
+    shorter = 0
     for q in range(len(lengths)):
         k = lengths[q]
         last = n - k + 1
@@ -213,8 +230,9 @@ def _grams(n, lengths, prefix, powers, table, g, mask, places, at, repeated, row
         top = 1
         for c in range(m):
             i = at[c]
-            p = count(table, g, mask, finish((prefix[i + k] - prefix[i] * powers[k]) * _C2))
+            p = count(table, g, mask, spread(_gram(cp, names, i, k, shorter)))
             places[c] = np.int64(p)
+            names[i] = np.int64(p)  # names further on are still those of the shorter ones
             met = times(table, p)
             kinds += met == 1
             more += met == 2
@@ -238,6 +256,7 @@ def _grams(n, lengths, prefix, powers, table, g, mask, places, at, repeated, row
             at[keep] = at[c]
             keep += places[c] > lengths[q + 1] - k
         m = keep
+        shorter = k
     return g
 
 
@@ -250,28 +269,34 @@ def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore
     for d in range(texts):
         most = max(most, offsets[d + 1] - offsets[d])
     cp = np.empty(most + 1, np.int32)
+    joined = np.empty(most + 2, np.int32)
     prefix = np.zeros(most + 2, np.uint64)
     places = np.zeros(most + 2, np.int64)
     at = np.zeros(most + 2, np.int64)
+    names = np.zeros(most + 2, np.int64)
     repeated = np.zeros(most + 2, np.bool_)
-    tables = np.zeros((2, 64, 2), np.uint64)
+    grams = np.zeros((64, 2), np.uint64)
+    pieces = np.zeros((2, 64, 4), np.int64)  # of sentences and of lines
     g = 0
     for d in range(texts):
         n = 0
         i = offsets[d]
+        ends = 1
         while i < offsets[d + 1]:
             code, width = decode(b, i)
             cp[n] = code
             prefix[n + 1] = prefix[n] * BASE + np.uint64(code) + np.uint64(1)
+            ends += code == 10 or (_kind(code) & (_END | _DOTS)) != 0
             n += 1
             i += width
-        size = capacity(n + 1)
-        if size > tables.shape[1]:
-            tables = np.zeros((2, size, 2), np.uint64)
-            g = 0
-        mask = np.uint64(size - 1)
+        if capacity(n + 1) > len(grams):
+            grams = np.zeros((capacity(n + 1), 2), np.uint64)
+        if capacity(ends) > pieces.shape[1]:
+            pieces = np.zeros((2, capacity(ends), 4), np.int64)
         g += 1
         _letters(cp, n, out[d])
-        _lines(cp, n, published, prefix, powers, tables, g, mask, out[d])
-        g = _grams(n, lengths, prefix, powers, tables[0], g, mask, places, at, repeated, out[d])
+        mask = np.uint64(capacity(ends) - 1)
+        _lines(cp, n, published, prefix, powers, pieces, g, mask, joined, out[d])
+        mask = np.uint64(capacity(n + 1) - 1)
+        g = _grams(cp, n, lengths, grams, g, mask, places, at, names, repeated, out[d])
     return out

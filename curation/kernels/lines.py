@@ -55,8 +55,7 @@ def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
     """
     rows = len(offsets) - 1
     out = np.zeros((rows, 9), np.int64)
-    keys = np.empty(64, np.uint64)
-    generations = np.zeros(64, np.int64)
+    table = np.zeros((64, 4), np.int64)
     g = 0
     for d in range(rows):
         s = offsets[d]
@@ -65,11 +64,10 @@ def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
         for i in range(s, e):
             c = b[i]
             lines += (c < 32) | (c == 0xC2) | (c == 0xE2)
-        if capacity(lines) > len(keys):
-            keys = np.empty(capacity(lines), np.uint64)
-            generations = np.zeros(len(keys), np.int64)
+        if capacity(lines) > len(table):
+            table = np.zeros((capacity(lines), 4), np.int64)
         g += 1
-        mask = np.uint64(len(keys) - 1)
+        mask = np.uint64(len(table) - 1)
         i = s
         while i < e:
             z = i
@@ -89,7 +87,7 @@ def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
             out[d, CHARACTERS] += n
             out[d, LONGEST] = max(out[d, LONGEST], n)
             out[d, SHORT] += n <= short
-            if add(keys, generations, g, mask, hash_bytes(b, a, y)):
+            if add(table, g, mask, hash_bytes(b, a, y), b, a, y):
                 out[d, DUPLICATES] += 1
                 out[d, DUPLICATE_CHARACTERS] += n
             out[d, BULLETS] += _bullet(b, a, y)

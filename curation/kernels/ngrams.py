@@ -10,6 +10,9 @@ Two measures over the words of a document, in characters:
 Both would hash every n-gram for n = 2 to 10. Two exact shortcuts spare most of it: an n-gram that
 occurs twice consists of two (n-1)-grams that do; and two equal joined n-grams of 16 bytes or more
 begin with the same 16 bytes, so positions whose next 16 bytes are unique need no look-up.
+
+No hash decides: a top n-gram is looked up by the name of the shorter one that it starts with and
+its last word; behind equal hashes of joined n-grams their bytes are compared.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import numba as nb
 import numpy as np
 
 from curation.kernels.counting import count, shift, times
-from curation.kernels.hashing import capacity, finish
+from curation.kernels.hashing import capacity, finish, spread
 from curation.words.batch import HASH, HEAD, HEAD2, PACKED, bytes_of, characters_of
 
 TOP = (2, 3, 4)
@@ -51,12 +54,10 @@ def _top(ids, starts, table, g, mask, places, repeated, out):  # type: ignore[no
             if q and not (repeated[i] and repeated[i + 1]):
                 places[i] = -1
                 continue
-            h = np.uint64(ids[i]) << np.uint64(32) | np.uint64(ids[i + 1])
-            if q:
-                h = (h ^ (h >> np.uint64(29))) * _C1
-                for j in range(2, k):
-                    h = (h ^ (h >> np.uint64(32)) ^ np.uint64(ids[i + j])) * _C2
-            places[i] = np.int64(count(table, g, mask, finish(h)))
+            # exact: the name of the n-gram one word shorter (its place in the table), a word
+            name = np.uint64(places[i]) if q else np.uint64(ids[i])
+            h = spread(name << np.uint64(32) | np.uint64(ids[i + k - 1]))
+            places[i] = np.int64(count(table, g, mask, h))
         for i in range(last):  # in order: the first n-gram met wins among equals
             met = times(table, places[i]) if places[i] >= 0 else 1
             repeated[i] = met > 1
@@ -114,10 +115,40 @@ def _candidates(ids, features, table, g, mask, places, out):  # type: ignore[no-
 
 
 @nb.njit(nogil=True)
-def _duplicates(candidates, m, n, k, prefix, starts, powers, table, g, mask):  # type: ignore[no-untyped-def]
+def _same_joined(ids, i, j, k, ptr, text):  # type: ignore[no-untyped-def]
+    """Are the words ids[i:i + k] and ids[j:j + k], joined by nothing, the same bytes?"""
+    equal = True
+    for q in range(k):
+        equal &= ids[i + q] == ids[j + q]
+    if equal:
+        return True
+    x = y = 0  # words begun
+    a = b = 0  # next byte of each
+    end_a = end_b = 0
+    while True:
+        while a == end_a and x < k:
+            a = ptr[ids[i + x]]
+            end_a = ptr[ids[i + x] + 1]
+            x += 1
+        while b == end_b and y < k:
+            b = ptr[ids[j + y]]
+            end_b = ptr[ids[j + y] + 1]
+            y += 1
+        if a == end_a or b == end_b:
+            return a == end_a and b == end_b
+        if text[a] != text[b]:
+            return False
+        a += 1
+        b += 1
+
+
+@nb.njit(nogil=True)
+def _duplicates(candidates, m, ids, k, prefix, starts, powers, table, firsts, g, mask, ptr, text):  # type: ignore[no-untyped-def]
     """Characters in n-grams of k words that an earlier one equals, each skipped whole."""
+    n = len(ids)
     characters = 0
     free = 0
+    mark = np.uint64(g) << np.uint64(32)
     for c in range(m):
         i = candidates[c]
         if i < free:
@@ -127,23 +158,31 @@ def _duplicates(candidates, m, n, k, prefix, starts, powers, table, g, mask):  #
         size = starts[i + k] - starts[i]
         h = prefix[i + k] - prefix[i] * shift(powers, size)
         h = finish((h ^ np.uint64(size)) * _C2)
-        p = count(table, g, mask, h)
-        if times(table, p) > 1:
-            characters += size
-            free = i + k
+        p = h & mask
+        while table[p, 1] >= mark:
+            if table[p, 0] == h and _same_joined(ids, firsts[p], i, k, ptr, text):
+                characters += size
+                free = i + k
+                break
+            p = (p + _U1) & mask
+        else:
+            table[p, 0] = h
+            table[p, 1] = mark
+            firsts[p] = i
     return characters
 
 
 @nb.njit(nogil=True, cache=True)
-def ngram_statistics(ids, ptr, features, powers):  # type: ignore[no-untyped-def]
+def ngram_statistics(ids, ptr, features, word_ptr, text, powers):  # type: ignore[no-untyped-def]
     """int64[documents, 9]: characters of the top 2-, 3-, 4-gram (times its count; -1 without), and
-    characters in duplicate 5- to 10-grams."""
+    characters in duplicate 5- to 10-grams. Word w is text[word_ptr[w]:word_ptr[w + 1]]."""
     documents = len(ptr) - 1
     out = np.zeros((documents, 9), np.int64)
     most = 0
     for d in range(documents):
         most = max(most, ptr[d + 1] - ptr[d])
     table = np.zeros((64, 2), np.uint64)
+    firsts = np.zeros(64, np.int64)
     g = 0
     prefix = np.zeros(most + 1, np.uint64)
     starts = np.zeros(most + 1, np.int64)
@@ -155,6 +194,7 @@ def ngram_statistics(ids, ptr, features, powers):  # type: ignore[no-untyped-def
         n = len(words)
         if capacity(n) > len(table):
             table = np.zeros((capacity(n), 2), np.uint64)
+            firsts = np.zeros(capacity(n), np.int64)
             g = 0
         mask = np.uint64(max(64, capacity(n)) - 1)
         for i in range(n):
@@ -168,6 +208,18 @@ def ngram_statistics(ids, ptr, features, powers):  # type: ignore[no-untyped-def
         for q in range(6):
             g += 1
             out[d, 3 + q] = _duplicates(
-                candidates, m, n, 5 + q, prefix, starts, powers, table, g, mask
+                candidates,
+                m,
+                words,
+                5 + q,
+                prefix,
+                starts,
+                powers,
+                table,
+                firsts,
+                g,
+                mask,
+                word_ptr,
+                text,
             )
     return out

@@ -70,6 +70,28 @@ def decode(b, i):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(inline="always")
+def encode(out, o, code):  # type: ignore[no-untyped-def]
+    """Write the UTF-8 of a code point to out[o:]; past its end."""
+    if code < 0x80:
+        out[o] = code
+        return o + 1
+    if code < 0x800:
+        out[o] = 0xC0 | (code >> 6)
+        out[o + 1] = 0x80 | (code & 63)
+        return o + 2
+    if code < 0x10000:
+        out[o] = 0xE0 | (code >> 12)
+        out[o + 1] = 0x80 | ((code >> 6) & 63)
+        out[o + 2] = 0x80 | (code & 63)
+        return o + 3
+    out[o] = 0xF0 | (code >> 18)
+    out[o + 1] = 0x80 | ((code >> 12) & 63)
+    out[o + 2] = 0x80 | ((code >> 6) & 63)
+    out[o + 3] = 0x80 | (code & 63)
+    return o + 4
+
+
+@nb.njit(inline="always")
 def before(b, s, i):  # type: ignore[no-untyped-def]
     """Start of the character that ends at i; s < i."""
     y = i - 1

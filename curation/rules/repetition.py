@@ -58,7 +58,9 @@ class Repetition(RuleStep):
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
         found = k.repetition_statistics(*utf8_view(text))
         words = words_of(self.language).split(text)
-        grams = ngram_statistics(words.ids, words.ptr, words.features, _powers())
+        grams = ngram_statistics(
+            words.ids, words.ptr, words.features, words.word_ptr, words.text, _powers()
+        )
         characters = found[:, k.CHARACTERS]
         tops = [
             np.where(grams[:, q] < 0, np.nan, ratio(grams[:, q], characters))

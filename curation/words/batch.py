@@ -49,10 +49,13 @@ def bytes_of(packed):  # type: ignore[no-untyped-def]
 class WordBatch:
     """Words of the documents of a batch: document d has ids[ptr[d]:ptr[d + 1]].
 
-    ids int32[words], ptr int64[documents + 1], features uint64[known words, 4]. Words reserved by
-    a splitter (`reserve`) have ids below `reserved`, the same in every batch.
+    ids int32[words], ptr int64[documents + 1], features uint64[known words, 4]. Word w is spelled
+    text[word_ptr[w]:word_ptr[w + 1]]; equal ids are equal spellings. Words reserved by a splitter
+    (`reserve`) keep their ids in every batch.
     """
 
     ids: npt.NDArray[np.int32]
     ptr: npt.NDArray[np.int64]
     features: npt.NDArray[np.uint64]
+    word_ptr: npt.NDArray[np.int64]
+    text: npt.NDArray[np.uint8]

@@ -23,6 +23,7 @@ import pyarrow as pa
 from curation.kernels.buffers import same_memory
 from curation.words.batch import WordBatch
 from curation.words.english.memo import describe
+from curation.words.english.room import larger
 from curation.words.flags import word_flags
 
 PART_BYTES = 40_000
@@ -63,12 +64,10 @@ def parts(text: str) -> list[str]:
 
 
 @nb.njit(nogil=True, cache=True)
-def _describe_all(points, ends, flags, rows):  # type: ignore[no-untyped-def]
-    """Rows of features of the words points[ends[k - 1]:ends[k]]."""
-    start = 0
-    for k in range(len(ends)):
-        describe(points, start, ends[k], flags, rows[k])
-        start = ends[k]
+def _describe_all(text, ptr, flags, rows):  # type: ignore[no-untyped-def]
+    """Rows of features of the words text[ptr[k]:ptr[k + 1]]."""
+    for k in range(len(ptr) - 1):
+        describe(text, ptr[k], ptr[k + 1], flags, rows[k])
 
 
 class JapaneseWords:
@@ -131,6 +130,8 @@ class JapaneseWords:
         self._recent = []
         self._numbers: dict[str, int] = {}
         self._features = np.zeros((1 << 14, 4), np.uint64)
+        self._word_ptr = np.zeros((1 << 14) + 1, np.int64)
+        self._text = np.zeros(1 << 17, np.uint8)
         for word in self._reserved:
             self._numbers.setdefault(word, len(self._numbers))
         self._describe(0)
@@ -147,20 +148,29 @@ class JapaneseWords:
             ptr[row + 1] = ptr[row] + len(found)
         self._describe(before)
         joined = np.concatenate(ids) if ids else np.zeros(0, np.int32)
-        return WordBatch(joined, ptr, self._features)
+        return WordBatch(joined, ptr, self._features, self._word_ptr, self._text)
 
     def _describe(self, before: int) -> None:
         """Fill the rows of the words numbered from `before` on."""
         new = list(self._numbers)[before:]
         if not new:
             return
-        if len(self._numbers) > len(self._features):
-            grown = np.zeros((2 * len(self._numbers), 4), np.uint64)
-            grown[:before] = self._features[:before]
-            self._features = grown
-        points = np.frombuffer("".join(new).encode("utf-32-le"), np.int32)
-        ends = np.cumsum([len(word) for word in new])
-        _describe_all(points, ends, word_flags(), self._features[before:])
+        after = len(self._numbers)
+        if after > len(self._features):
+            self._features = larger(self._features, 2 * after)
+            self._word_ptr = larger(self._word_ptr, 2 * after + 1)
+        spelled = [word.encode() for word in new]
+        begin = int(self._word_ptr[before])
+        ends = begin + np.cumsum([len(word) for word in spelled])
+        self._word_ptr[before + 1 : after + 1] = ends
+        self._text = larger(self._text, int(ends[-1]))
+        self._text[begin : ends[-1]] = np.frombuffer(b"".join(spelled), np.uint8)
+        _describe_all(
+            self._text,
+            self._word_ptr[before : after + 1],
+            word_flags(),
+            self._features[before:after],
+        )
 
 
 @cache

@@ -45,7 +45,7 @@ def self_check(words: EnglishWords, *, count: int = 1000, seed: int = 0) -> None
     chunks = sample_chunks(words, count=count, seed=seed)
     batch = words.split(pa.array(chunks, pa.large_string()))
     for index, chunk in enumerate(chunks):
-        expected = [words._number(word) for word in words._ask(chunk)]
+        expected = [words._room.number(word) for word in words._ask(chunk)]
         if batch.ids[batch.ptr[index] : batch.ptr[index + 1]].tolist() != expected:
             raise Unsupported(
                 f"the installed spaCy splits {chunk!r} otherwise than spaCy 3.8.18: "

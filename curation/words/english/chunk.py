@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from curation.kernels.hashing import same
 from curation.words.english.affixes import hash_span, infix_len, prefix_len, suffix_len
 from curation.words.english.urls import is_url
 
@@ -48,14 +49,14 @@ def special_case(cp, i, j, T):  # type: ignore[no-untyped-def]
     p = find(T.case_key, h)
     if T.case_key[p] != h:
         return -1
-    x = T.case_id[p]
+    return T.case_id[p] if _is_case(cp, i, j, T, T.case_id[p]) else -1
+
+
+@nb.njit(nogil=True)
+def _is_case(cp, i, j, T, x):  # type: ignore[no-untyped-def]
+    """Is cp[i:j] the text of the special case x?"""
     o = T.case_start[x]
-    if T.case_start[x + 1] - o != n:
-        return -1
-    for q in range(n):
-        if T.case_text[o + q] != cp[i + q]:
-            return -1
-    return x
+    return T.case_start[x + 1] - o == j - i and same(cp, i, j, T.case_text, o)
 
 
 @nb.njit(nogil=True)
@@ -132,7 +133,7 @@ def _cut_infixes(cp, i, j, T, starts, ends, words):  # type: ignore[no-untyped-d
 
 
 @nb.njit(nogil=True)
-def _matches(T, hashes, words, match):  # type: ignore[no-untyped-def]
+def _matches(cp, T, starts, ends, hashes, words, match):  # type: ignore[no-untyped-def]
     """Special cases among the words: rows (length, first word, case) of `match`, by first word.
 
     Returns (number, whether any changes a word); (-1, False) where `match` has no room.
@@ -146,7 +147,9 @@ def _matches(T, hashes, words, match):  # type: ignore[no-untyped-def]
         for k in range(1, min(T.pattern_longest, words - q) + 1):
             h = extend(h, hashes[q + k - 1])
             p = find(T.pattern_key, h)
-            if T.pattern_key[p] == h:
+            if T.pattern_key[p] == h and _is_case(
+                cp, starts[q], ends[q + k - 1], T, T.pattern_case[p]
+            ):
                 if n >= len(match):
                     return -1, False
                 match[n, 0] = k
@@ -222,7 +225,7 @@ def split_chunk(cp, n, T, starts, ends, tail, chosen, hashes, match):  # type: i
         hashes[q] = hash_span(cp, starts[q], ends[q])
     hashes[len(hashes) - 2] = hashes[0]
     hashes[len(hashes) - 1] = hashes[words - 1]
-    found, changes = _matches(T, hashes, words, match)
+    found, changes = _matches(cp, T, starts, ends, hashes, words, match)
     if found < 0:
         return -1, 0
     if not changes:

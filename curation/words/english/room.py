@@ -1,4 +1,4 @@
-"""Room for the memo and the work arrays: tables that grow by doubling."""
+"""Room for the memo, the vocabulary and the work arrays: tables that grow by doubling."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curation.words.english import memo as m
 from curation.words.english.chunk import SPARE
-from curation.words.english.memo import rehash
+from curation.words.english.tables import Tables, hash_text
 
 
 def scratch(n: int) -> tuple[npt.NDArray[Any], ...]:
@@ -44,5 +45,93 @@ def larger_table(
     while size < places + places // 2:
         size *= 2
     new_key, new_ids = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-    rehash(key, ids, new_key, new_ids)
+    m.rehash(key, ids, new_key, new_ids)
     return new_key, new_ids
+
+
+class Room:
+    """The memo of chunks, the words they have, and how many there are (`count`)."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.clear()
+
+    def clear(self) -> None:
+        """Empty both, as a new process has them."""
+        size = 1 << 17
+        self.memo = m.Memo(
+            np.zeros(2 * size, np.uint64),
+            np.zeros(2 * size, np.int32),
+            np.zeros(size + 1, np.int64),
+            np.zeros(2 * size, np.int32),
+            np.zeros(size + 1, np.int64),
+            np.zeros(8 * size, np.uint8),
+            np.zeros(size, np.uint8),
+            np.zeros(size, np.uint64),
+            np.zeros(size, np.uint64),
+        )
+        self.vocabulary = m.Vocabulary(
+            np.zeros(2 * size, np.uint64),
+            np.zeros(2 * size, np.int32),
+            np.zeros((size, 4), np.uint64),
+            np.zeros(size + 1, np.int64),
+            np.zeros(8 * size, np.uint8),
+        )
+        self.count = np.zeros(6, np.int64)
+        self.scratch = scratch(1 << 12)
+
+    def grow(self, *, chunks: int, words: int, chunk_words: int, size: int) -> None:
+        """Make room in every table for so many more, of `size` bytes; arrays in use elsewhere stay
+        as they are."""
+        memo, vocabulary, count = self.memo, self.vocabulary, self.count
+        chunks += int(count[m.CHUNKS]) + 4
+        words += int(count[m.WORDS]) + 4
+        chunk_words += int(count[m.CHUNK_WORDS]) + 4
+        self.memo = m.Memo(
+            *larger_table(memo.key, memo.id, 2 * chunks),
+            larger(memo.ptr, chunks + 1),
+            larger(memo.words, chunk_words),
+            larger(memo.start, chunks + 1),
+            larger(memo.text, size + int(count[m.CHUNK_BYTES])),
+            *(larger(array, chunks) for array in memo[6:]),
+        )
+        self.vocabulary = m.Vocabulary(
+            *larger_table(vocabulary.key, vocabulary.id, 2 * words),
+            larger(vocabulary.features, words),
+            larger(vocabulary.ptr, words + 1),
+            larger(vocabulary.text, size + int(count[m.WORD_BYTES])),
+        )
+
+    def number(self, word: str) -> int:
+        """The number of a word that did not come from the kernel."""
+        self.grow(chunks=1, words=1, chunk_words=1, size=4 * len(word))
+        if len(word) > len(self.scratch[0]):
+            self.scratch = scratch(2 * len(word))
+        points = self.scratch[0]
+        points[: len(word)] = [ord(character) for character in word]
+        return int(
+            m.number(
+                points,
+                0,
+                len(word),
+                np.uint64(hash_text(word)),
+                self.tables.flags,
+                self.vocabulary,
+                self.count,
+            )
+        )
+
+    def add_chunk(self, numbers: list[int], data: bytes) -> int:
+        """The id of a new chunk of these bytes and words; b"" where none will be looked up."""
+        self.grow(chunks=1, words=1, chunk_words=len(numbers), size=len(data))
+        memo, count = self.memo, self.count
+        d, o = int(count[m.CHUNKS]), int(count[m.CHUNK_WORDS])
+        memo.words[o : o + len(numbers)] = numbers
+        memo.ptr[d + 1] = o + len(numbers)
+        begin = int(count[m.CHUNK_BYTES])
+        memo.text[begin : begin + len(data)] = np.frombuffer(data, np.uint8)
+        memo.start[d + 1] = begin + len(data)
+        count[m.CHUNKS] += 1
+        count[m.CHUNK_WORDS] += len(numbers)
+        count[m.CHUNK_BYTES] += len(data)
+        return d

@@ -22,8 +22,8 @@ import pyarrow as pa
 from curation.kernels.buffers import Bytes, Offsets, same_memory, utf8_view
 from curation.words.batch import WordBatch
 from curation.words.english import memo as m
-from curation.words.english.room import larger, larger_table, scratch
-from curation.words.english.tables import Tables, hash_text, read_tables
+from curation.words.english.room import Room, scratch
+from curation.words.english.tables import Tables, read_tables
 
 # A batch that starts with more chunks or words than this starts with an empty memo: 1 M chunks and
 # their words take about 150 MB.
@@ -48,12 +48,14 @@ class Chunks:
     word_ptr: npt.NDArray[np.int64]
     words: npt.NDArray[np.int32]
     features: npt.NDArray[np.uint64]
+    spelled_ptr: npt.NDArray[np.int64]  # as `WordBatch.word_ptr`
+    spelled: npt.NDArray[np.uint8]
 
     def batch(self) -> WordBatch:
         """The words alone, in one array."""
         ptr = np.zeros(len(self.ptr), np.int64)
         ids = m.flatten(self.found, self.ptr, self.word_ptr, self.words, ptr)
-        return WordBatch(ids, ptr, self.features)
+        return WordBatch(ids, ptr, self.features, self.spelled_ptr, self.spelled)
 
 
 class EnglishWords:
@@ -119,7 +121,8 @@ class EnglishWords:
             for known, chunks, batch in self._recent:
                 if same_memory(known, texts):
                     return chunks, batch
-            if self._count[m.CHUNKS] > self._limit or self._count[m.WORDS] > self._limit:
+            count = self._room.count
+            if count[m.CHUNKS] > self._limit or count[m.WORDS] > self._limit:
                 self._recent.clear()
                 self._windows.clear()
                 self._reset()
@@ -129,44 +132,29 @@ class EnglishWords:
             return chunks, batch
 
     def _reset(self) -> None:
-        size = 1 << 17
-        self._memo = m.Memo(
-            np.zeros(2 * size, np.uint64),
-            np.zeros(2 * size, np.int32),
-            np.zeros(size + 1, np.int64),
-            np.zeros(2 * size, np.int32),
-            np.zeros(size, np.uint8),
-            np.zeros(size, np.uint64),
-            np.zeros(size, np.uint64),
-        )
-        self._vocabulary = m.Vocabulary(
-            np.zeros(2 * size, np.uint64),
-            np.zeros(2 * size, np.int32),
-            np.zeros((size, 4), np.uint64),
-        )
-        self._count = np.zeros(4, np.int64)
-        self._scratch = scratch(1 << 12)
+        self._room = Room(self.tables)
         self._declined = np.zeros(1 << 12, np.int64)
         for word in self._reserved:
-            self._number(word)
+            self._room.number(word)
 
     def _find(self, texts: pa.Array) -> Chunks:
         data, offsets = utf8_view(texts)
         most = int(offsets[-1] - offsets[0]) // 2 + len(offsets) + 2
-        hashes = np.empty(most, np.uint64)
+        keys = np.empty(most, np.uint64)
         starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
         ptr = np.zeros(len(offsets), np.int64)
-        n = m.find_chunks(data, offsets, hashes, starts, ends, ptr)
-        starts, ends, hashes = starts[:n], ends[:n], hashes[:n]
+        n = m.find_chunks(data, offsets, keys, starts, ends, ptr)
+        starts, ends, keys = starts[:n], ends[:n], keys[:n]
         found = np.empty(n, np.int32)
         missing = np.empty(n, np.int64)
-        missing = missing[: m.look_up(hashes, n, self._memo.key, self._memo.id, found, missing)]
+        new = m.look_up(data, starts, ends, keys, self._room.memo, found, missing)
+        missing = missing[:new]
         self.looked_up += n
         self.missed += len(missing)
         if len(missing):
-            self._resolve(data, starts, ends, hashes, missing, found)
+            self._resolve(data, starts, ends, keys, missing, found)
         self._check_borders(data, found, ptr, starts, ends)
-        memo = self._memo
+        memo, vocabulary = self._room.memo, self._room.vocabulary
         return Chunks(
             data,
             offsets,
@@ -176,7 +164,9 @@ class EnglishWords:
             ends,
             memo.ptr,
             memo.words,
-            self._vocabulary.features,
+            vocabulary.features,
+            vocabulary.ptr,
+            vocabulary.text,
         )
 
     def _resolve(
@@ -184,14 +174,14 @@ class EnglishWords:
         data: Bytes,
         starts: Offsets,
         ends: Offsets,
-        hashes: npt.NDArray[np.uint64],
+        keys: npt.NDArray[np.uint64],
         missing: npt.NDArray[np.int64],
         found: npt.NDArray[np.int32],
     ) -> None:
         longest = int((ends[missing] - starts[missing]).max())
-        if longest > len(self._scratch[0]):
-            self._scratch = scratch(2 * longest)
-        count = self._count
+        room, count = self._room, self._room.count
+        if longest > len(room.scratch[0]):
+            room.scratch = scratch(2 * longest)
         left: list[int] = [] if self._kernels else missing.tolist()
         at = 0 if self._kernels else len(missing)
         while at < len(missing):
@@ -200,35 +190,38 @@ class EnglishWords:
                 data,
                 starts,
                 ends,
-                hashes,
+                keys,
                 missing,
                 found,
                 at,
                 self.tables,
-                self._memo,
-                self._vocabulary,
+                room.memo,
+                room.vocabulary,
                 count,
                 self._declined,
-                self._scratch,
+                room.scratch,
             )
             left += self._declined[: count[m.DECLINED]].tolist()
             if at < len(missing):
                 more = int(ends[missing[at]] - starts[missing[at]]) + 8
-                self._grow(
+                room.grow(
                     chunks=max(1024, int(count[m.CHUNKS])),
                     words=max(more, int(count[m.WORDS])),
                     chunk_words=max(more, int(count[m.CHUNK_WORDS])),
+                    size=max(more, int(count[m.CHUNK_BYTES])),
                 )
         for i in left:  # chunks that only spaCy can split
-            p = int(m.place_of(self._memo.key, hashes[i]))
-            if not self._memo.key[p]:
-                words = self._ask(bytes(data[starts[i] : ends[i]]).decode())
-                d = self._new_chunk([self._number(word) for word in words])
-                self._memo.sensitive[d] = 2
-                p = int(m.place_of(self._memo.key, hashes[i]))
-                self._memo.key[p] = hashes[i]
-                self._memo.id[p] = d
-            found[i] = self._memo.id[p]
+            place = (keys[i], data, starts[i], ends[i])
+            p = int(m.place_of(room.memo, *place))
+            if not room.memo.key[p]:
+                chunk = bytes(data[starts[i] : ends[i]])
+                numbers = [room.number(word) for word in self._ask(chunk.decode())]
+                d = room.add_chunk(numbers, chunk)
+                room.memo.sensitive[d] = 2
+                p = int(m.place_of(room.memo, *place))
+                room.memo.key[p] = keys[i]
+                room.memo.id[p] = d
+            found[i] = room.memo.id[p]
 
     def _check_borders(
         self,
@@ -240,7 +233,7 @@ class EnglishWords:
     ) -> None:
         """Ask spaCy where its matcher could have crossed into the next chunk (1 in 500,000)."""
         out = np.empty((1024, 2), np.int64)
-        arguments = (data, found, ptr, starts, ends, self.tables.pair_key, self._memo)
+        arguments = (data, found, ptr, starts, ends, self.tables.pair_key, self._room.memo)
         n = m.borders(*arguments, out)
         if n > len(out):
             out = np.empty((n, 2), np.int64)
@@ -255,11 +248,11 @@ class EnglishWords:
                 bytes(data[starts[q] : ends[q]]).decode(),
                 bytes(data[ends[q] : ends[high - 1]]).decode(),
             )
-            numbers = [self._number(word) for word in words]
-            memo = self._memo
+            numbers = [self._room.number(word) for word in words]
+            memo = self._room.memo
             x = int(found[q])
             if numbers != memo.words[memo.ptr[x] : memo.ptr[x + 1]].tolist():
-                changed[q] = self._new_chunk(numbers)
+                changed[q] = self._room.add_chunk(numbers, b"")
         for q, x in changed.items():
             found[q] = x
 
@@ -288,52 +281,6 @@ class EnglishWords:
             if len(left) + len(chunk) + len(right) < _WINDOW_BYTES:
                 self._windows[key] = words
         return words
-
-    def _number(self, word: str) -> int:
-        """The number of a word that did not come from the kernel."""
-        self._grow(chunks=1, words=1, chunk_words=1)
-        if len(word) > len(self._scratch[0]):
-            self._scratch = scratch(2 * len(word))
-        points = self._scratch[0]
-        points[: len(word)] = [ord(character) for character in word]
-        return int(
-            m.number(
-                points,
-                0,
-                len(word),
-                np.uint64(hash_text(word)),
-                self.tables.flags,
-                self._vocabulary,
-                self._count,
-            )
-        )
-
-    def _new_chunk(self, numbers: list[int]) -> int:
-        self._grow(chunks=1, words=1, chunk_words=len(numbers))
-        memo, count = self._memo, self._count
-        d, o = int(count[m.CHUNKS]), int(count[m.CHUNK_WORDS])
-        memo.words[o : o + len(numbers)] = numbers
-        memo.ptr[d + 1] = o + len(numbers)
-        count[m.CHUNKS] += 1
-        count[m.CHUNK_WORDS] += len(numbers)
-        return d
-
-    def _grow(self, *, chunks: int, words: int, chunk_words: int) -> None:
-        """Make room in every table for so many more; arrays in use elsewhere stay as they are."""
-        memo, vocabulary, count = self._memo, self._vocabulary, self._count
-        chunks += int(count[m.CHUNKS]) + 4
-        words += int(count[m.WORDS]) + 4
-        chunk_words += int(count[m.CHUNK_WORDS]) + 4
-        self._memo = m.Memo(
-            *larger_table(memo.key, memo.id, 2 * chunks),
-            larger(memo.ptr, chunks + 1),
-            larger(memo.words, chunk_words),
-            *(larger(array, chunks) for array in memo[4:]),
-        )
-        self._vocabulary = m.Vocabulary(
-            *larger_table(vocabulary.key, vocabulary.id, 2 * words),
-            larger(vocabulary.features, words),
-        )
 
 
 @cache

@@ -18,8 +18,8 @@ def spelled(words, batch, index):
 
 def expected(words, text):
     tokens = [token.text for token in words._nlp.make_doc(text)]
-    numbers = [words._number(token.strip()) for token in tokens if token.strip()]
-    return words._vocabulary.features[numbers].tolist()
+    numbers = [words._room.number(token.strip()) for token in tokens if token.strip()]
+    return words._room.vocabulary.features[numbers].tolist()
 
 
 def assert_equal(words, texts):
