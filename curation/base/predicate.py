@@ -33,7 +33,8 @@ from curation.base.predicate_bind import (
     class_of,
     value_type,
 )
-from curation.base.predicate_syntax import (
+from curation.base.predicate_syntax import parse_tree
+from curation.base.predicate_tree import (
     And,
     Column,
     Compare,
@@ -46,7 +47,6 @@ from curation.base.predicate_syntax import (
     Place,
     Tree,
     Truth,
-    parse_tree,
     render,
 )
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from curation.base.errors import InvalidDocument, Problem
 from curation.base.fields import nearest
-from curation.base.predicate_syntax import (
+from curation.base.predicate_tree import (
     And,
     Column,
     Compare,

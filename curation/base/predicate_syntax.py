@@ -11,104 +11,38 @@
     value      = number | 'text' | "text" | true | false | null
     column     = name { "." name } | `any characters`
 
-Words in capitals mean the same. A quote inside a string or a backtick inside a name is doubled.
+Words in capitals mean the same. A quote inside a string or a backtick inside a name is doubled. The
+tree and its one spelling are `curation.base.predicate_tree`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
-from curation.base.errors import InvalidDocument, Problem
-from curation.base.yaml import exact, shorten
+from curation.base.errors import InvalidDocument
+from curation.base.nodes import exact, shorten
+from curation.base.predicate_tree import (
+    FLIPPED,
+    KEYWORDS,
+    OPERATORS,
+    And,
+    Column,
+    Compare,
+    In,
+    IsNull,
+    Literal,
+    Not,
+    Or,
+    Origin,
+    Tree,
+    Truth,
+    written,
+)
 
 MAX_CHARACTERS: Final = 10_000
 MAX_NESTING: Final = 64
-OPERATORS: Final = ("==", "!=", "<", "<=", ">", ">=")
-FLIPPED: Final = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-KEYWORDS: Final = frozenset(("and", "or", "not", "in", "is", "null", "true", "false"))
-
-Value: TypeAlias = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    name: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    value: Value
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """`left op right`; the left side is a column, the right one a column or a value."""
-
-    op: str
-    left: Column
-    right: Column | Literal
-
-
-@dataclass(frozen=True, slots=True)
-class In:
-    column: Column
-    values: tuple[Literal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    column: Column
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """A boolean column that stands alone."""
-
-    column: Column
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    inner: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    parts: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    parts: tuple[Tree, ...]
-
-
-Tree: TypeAlias = Compare | In | IsNull | Truth | Not | And | Or
-Place: TypeAlias = Callable[[int], tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an expression stands in a file, so that a fault inside it has line and column."""
-
-    text: str
-    file: str
-    key: str
-    place: Place | None = None
-
-    def problem(self, at: int, message: str) -> Problem:
-        if self.place is not None:
-            line, column = self.place(at)
-        else:
-            before = self.text[:at]
-            line, column = before.count("\n") + 1, at - before.rfind("\n")
-        return Problem(line, column, self.key, message, self.file)
-
-
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<number>[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.]))
@@ -120,7 +54,6 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WRONG = {"<>": "!=", "&&": "and", "||": "or", "!": "not"}
-_PLAIN = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +167,7 @@ class _Parser:
                 return Compare(FLIPPED[op], right, left)
             raise self.fail(left.at, "this compares two constants; one side is a column")
         if not isinstance(left, Column):
-            text = f"expected a condition, found the constant {shorten(_value(left.value))}"
+            text = f"expected a condition, found the constant {shorten(written(left.value))}"
             raise self.fail(left.at, text)
         if self.accept("keyword", "is"):
             negated = self.accept("keyword", "not")
@@ -316,51 +249,3 @@ def _shown(token: _Token) -> str:
 def parse_tree(origin: Origin) -> Tree:
     """Read the expression `origin.text`; InvalidDocument carries the one place where it fails."""
     return _Parser(origin).whole()
-
-
-def _name(name: str) -> str:
-    if _PLAIN.fullmatch(name) and name.lower() not in KEYWORDS:
-        return name
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _value(value: Value) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return repr(value)
-
-
-def render(tree: Tree) -> str:
-    """The one spelling of `tree`: `==`, lower-case words, single quotes, no needless brackets."""
-    match tree:
-        case Compare(op, left, Column(name)):
-            return f"{_name(left.name)} {op} {_name(name)}"
-        case Compare(op, left, Literal(value)):
-            return f"{_name(left.name)} {op} {_value(value)}"
-        case In(column, values):
-            inside = ", ".join(_value(literal.value) for literal in values)
-            return f"{_name(column.name)} in ({inside})"
-        case IsNull(column):
-            return f"{_name(column.name)} is null"
-        case Truth(column):
-            return _name(column.name)
-        case Not(In(column, values)):
-            inside = ", ".join(_value(literal.value) for literal in values)
-            return f"{_name(column.name)} not in ({inside})"
-        case Not(IsNull(column)):
-            return f"{_name(column.name)} is not null"
-        case Not(inner):
-            return (
-                f"not ({render(inner)})" if isinstance(inner, And | Or) else f"not {render(inner)}"
-            )
-        case And(parts):
-            return " and ".join(
-                f"({render(part)})" if isinstance(part, Or) else render(part) for part in parts
-            )
-        case Or(parts):
-            return " or ".join(render(part) for part in parts)
-    raise AssertionError(tree)

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from curation.base.errors import InvalidDocument
 from curation.base.predicate import Predicate, parse
-from curation.base.predicate_syntax import (
-    MAX_CHARACTERS,
-    MAX_NESTING,
+from curation.base.predicate_syntax import MAX_CHARACTERS, MAX_NESTING
+from curation.base.predicate_tree import (
     And,
     Column,
     Compare,
