@@ -44,6 +44,17 @@ def expected_revision(request: Request) -> int | None:
     return int(found[1])
 
 
+def expected_digest(request: Request) -> str | None:
+    """The digest that If-Match names by its ETag; "" for If-None-Match: *; None without either."""
+    header = request.headers.get("if-match")
+    if header is None:
+        return "" if request.headers.get("if-none-match") == "*" else None
+    found = re.fullmatch(r'"sha256-([0-9a-f]{64})"', header.strip(), re.ASCII)
+    if found is None:
+        raise Problem(400, "usage", f"If-Match {header!r} is not the ETag of a version")
+    return "sha256:" + found[1]
+
+
 def json_response(
     request: Request, document: Any, *, etag: str | None = None, immutable: bool = False
 ) -> Response:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
@@ -14,6 +14,8 @@ from starlette.responses import Response
 from api.caching import json_response
 from api.problems import Problem
 from api.settings import Settings
+
+Item = TypeVar("Item")
 
 
 class Page:
@@ -41,6 +43,18 @@ class Page:
         if not isinstance(values, list) or [type(value) for value in values] != list(kinds):
             raise Problem(400, "usage", "cursor is not one that this listing gave: leave it out")
         return values
+
+    def after_name(self) -> str:
+        """The name that a listing by name goes on after, "" from the start."""
+        after = self.after(str)
+        return after[0] if after else ""
+
+    def cut(
+        self, found: Sequence[Item], key: Callable[[Item], Sequence[Any]]
+    ) -> tuple[Sequence[Item], Sequence[Any] | None]:
+        """Items of this page, of `limit` + 1 asked for; and the last one's key if more follow."""
+        shown = found[: self.limit]
+        return shown, key(shown[-1]) if len(found) > self.limit else None
 
     def following(self, last: Sequence[Any]) -> str:
         """The address of the page after the item with key `last`."""

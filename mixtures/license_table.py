@@ -24,6 +24,8 @@ OBLIGATIONS: Final[Mapping[str, str]] = {
     "source-code": "offer the source of what is passed on",
     "use-policy": "hold users to an acceptable-use policy",
     "built-with-llama": "show 'Built with Llama' and begin the model's name with 'Llama'",
+    "built-with-llama-3": "show 'Built with Meta Llama 3', begin the model's name with 'Llama 3'",
+    "model-derivative": "a model trained to be like the generator comes under its terms",
     "built-with-qwen": "show 'Built with Qwen' or 'Improved using Qwen'",
     "no-competing-models": "no models that compete with the generator's",
 }
@@ -36,6 +38,7 @@ class Effect:
     obligations: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    source: str = ""  # the document that says so, with its date
 
 
 UNKNOWN: Final = Effect(unknown=tuple(PERMISSIONS))
@@ -61,32 +64,95 @@ _LICENSES: Final = tuple(
         ),
         (r"GFDL-.*", Effect(("attribution", "share-alike", "notice"))),
         # the contract of these stands in the terms of the same name
-        (r"LicenseRef-(llama[234].*|gemma|qwen|.*openrail.*)", Effect(("notice",))),
+        (
+            r"LicenseRef-(llama[234].*|gemma|qwen(-research)?|tongyi-qianwen|.*openrail.*)",
+            Effect(("notice",)),
+        ),
     )
 )
 
+# Looked up on READ, in the documents that `source` names or in stored copies of them.
+READ: Final = "2026-11-24"
+_NO_COMPETING: Final = ("no-competing-models",)
+_COMPETING: Final = ("competing-models",)
+
 TERMS: Final[Mapping[str, Effect]] = {
-    # "may not use Output to develop models that compete with OpenAI" (OpenAI terms of use)
-    "openai-tos": Effect(("no-competing-models",), ("competing-models",)),
-    "anthropic-tos": Effect(("no-competing-models",), ("competing-models",)),
-    "gemini-tos": Effect(("no-competing-models",), ("competing-models",)),
-    "deepl-tos": Effect(("no-competing-models",), ("competing-models",)),
-    # Llama 2 and 3: not to improve other large language models (section 1.b.v)
-    "llama2": Effect(("use-policy", "no-competing-models"), ("competing-models",)),
-    "llama3": Effect(
-        ("use-policy", "built-with-llama", "no-competing-models"), ("competing-models",)
+    "openai-tos": Effect(
+        _NO_COMPETING,
+        _COMPETING,
+        source="OpenAI Terms of Use (31 January 2024): output is not used to develop models that "
+        "compete with OpenAI; business terms except classifiers that are not passed on",
     ),
-    # Llama 3.1 and later: outputs may improve other models, under the Llama name (section 1.b.i)
-    "llama3.1": Effect(("use-policy", "built-with-llama")),
-    "llama3.2": Effect(("use-policy", "built-with-llama")),
-    "llama3.3": Effect(("use-policy", "built-with-llama")),
-    "llama4": Effect(("use-policy", "built-with-llama")),
-    "gemma": Effect(("use-policy",)),
-    "qwen": Effect(("built-with-qwen",)),
-    "openrail": Effect(("use-policy",)),
-    "bigscience-openrail-m": Effect(("use-policy",)),
-    "creativeml-openrail-m": Effect(("use-policy",)),
-    "bigcode-openrail-m": Effect(("use-policy",)),
+    "anthropic-tos": Effect(
+        _NO_COMPETING,
+        _COMPETING,
+        source="Anthropic Commercial Terms, use restrictions, and Claude Help Center article "
+        "12326764: outputs train no competing model without consent; classifiers and tools may be",
+    ),
+    "gemini-tos": Effect(
+        _NO_COMPETING,
+        _COMPETING,
+        source="Gemini API Additional Terms of Service (20 May 2025), Use Restrictions: no models "
+        "that compete with the services",
+    ),
+    "deepl-tos": Effect(
+        unknown=_COMPETING,
+        source="not verified: no text of DeepL's terms on training with translations was found",
+    ),
+    "llama2": Effect(
+        ("use-policy", "no-competing-models"),
+        _COMPETING,
+        source="Llama 2 Community License (18 July 2023), 1.b.v: outputs improve no other large "
+        "language model",
+    ),
+    "llama3": Effect(
+        ("use-policy", "built-with-llama-3", "no-competing-models"),
+        _COMPETING,
+        source="Meta Llama 3 Community License (18 April 2024), 1.b.i and 1.b.v",
+    ),
+    **{
+        f"llama{version}": Effect(
+            ("use-policy", "built-with-llama"),
+            source=f"Llama {version} Community License ({date}), 1.b.i: a model made or improved "
+            "with outputs and passed on has a name that begins with Llama",
+        )
+        for version, date in (
+            ("3.1", "23 July 2024"),
+            ("3.2", "25 September 2024"),
+            ("3.3", "6 December 2024"),
+            ("4", "5 April 2025"),
+        )
+    },
+    "gemma": Effect(
+        ("use-policy", "model-derivative"),
+        source="Gemma Terms of Use (1 April 2026), 1.1(e): a model trained on outputs to perform "
+        "like Gemma is a Model Derivative; Gemma 4 is Apache-2.0 and does not come under them",
+    ),
+    "qwen": Effect(
+        ("built-with-qwen",),
+        source="Qwen License Agreement (19 September 2024; Qwen2.5-72B)",
+    ),
+    "qwen-research": Effect(
+        ("built-with-qwen",),
+        unknown=("commercial",),
+        source="Qwen Research License Agreement (19 September 2024; Qwen2.5-3B): the model is for "
+        "non-commercial purposes; whether that follows its outputs it does not say",
+    ),
+    "tongyi-qianwen": Effect(
+        _NO_COMPETING,
+        _COMPETING,
+        source="Tongyi Qianwen License Agreement (Qwen, Qwen1.5, Qwen2-72B), 5.b: outputs improve "
+        "no other large language model",
+    ),
+    **{
+        name: Effect(("use-policy",), source="use-based restrictions, attachment A of the licence")
+        for name in (
+            "openrail",
+            "bigscience-openrail-m",
+            "creativeml-openrail-m",
+            "bigcode-openrail-m",
+        )
+    },
 }
 OWN_TERMS: Final = "x-"  # prefix of terms that only one's own organisation knows
 

@@ -31,13 +31,18 @@ def read_published(catalog: Catalog, version: MixtureVersion) -> Mixture:
 
 
 def publish(
-    catalog: Catalog, name: str, text: str | bytes, *, file: str = "<document>"
+    catalog: Catalog,
+    name: str,
+    text: str | bytes,
+    *,
+    file: str = "<document>",
+    expected: str | None = None,
 ) -> tuple[MixtureVersion, Mixture]:
     """Judge `text` and publish it as the next version of `name`, or find the version it is.
 
     What extends another mixture is kept merged with it, so that the version never changes when a
     reference moves. InvalidDocument with every problem, also where the document calls itself
-    something else.
+    something else. `expected` is that of Catalog.publish_mixture.
     """
     check_name(name, what="mixture")
     mixture = read_mixture(text, file=file, resolver=catalog_resolver(catalog))
@@ -49,4 +54,4 @@ def publish(
         whole = to_yaml(mixture)
     else:
         whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-    return catalog.publish_mixture(name, whole), mixture
+    return catalog.publish_mixture(name, whole, expected=expected), mixture

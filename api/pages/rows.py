@@ -8,7 +8,7 @@ from typing import Any
 from api.pages import Part, shares
 from awase_client.engine.plan import Plan
 from curation.base.licenses import read_license
-from mixtures.catalog import Catalog, DatasetVersion, PlanRecord
+from mixtures.catalog import Catalog, DatasetVersion, PlanSummary
 from mixtures.documents import Documents
 
 MAX_TEXT = 800  # characters of a document that a page shows
@@ -35,15 +35,14 @@ def dataset_row(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:
     }
 
 
-def plan_row(record: PlanRecord) -> dict[str, Any]:
+def plan_row(record: PlanSummary) -> dict[str, Any]:
     """A line of the table of plans."""
-    document = record.document
     return {
         "digest": record.digest,
         "mixture": record.mixture,
         "mixture_link": mixture_link(record.mixture),
-        "sources": len(document["sources"]),
-        "slots": document["stages"][-1]["until"] * document["sequence_length"],
+        "sources": record.sources,
+        "slots": record.tokens,
         "created": record.created,
     }
 

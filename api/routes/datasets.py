@@ -6,16 +6,17 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from api.caching import etag_of, expected_revision, json_response, revision_etag
+from api import aliases
+from api.aliases import AliasTarget, is_fixed
+from api.caching import etag_of, json_response
 from api.deps import CatalogDep, SettingsDep, StoreDep, require
 from api.paging import PageDep
 from api.problems import Problem
 from awase_client.engine.tokensets import TokenSetReader
 from curation.base.store import Store
-from mixtures.catalog import AliasMove, Catalog, DatasetVersion
+from mixtures.catalog import Catalog, DatasetVersion
 from mixtures.documents import dropped, kept
 from mixtures.query import TokenCounts, query
 
@@ -42,22 +43,11 @@ def summary(version: DatasetVersion) -> dict[str, Any]:
     }
 
 
-def alias_document(move: AliasMove) -> dict[str, Any]:
-    return {
-        "alias": move.alias,
-        "version": move.version,
-        "revision": move.revision,
-        "created": move.created,
-    }
-
-
 @router.get("", dependencies=[READ])
 def list_datasets(catalog: CatalogDep, page: PageDep) -> Response:
     """The newest version of each dataset, by name."""
-    after = page.after(str)
-    found = catalog.datasets(after=after[0] if after else "", limit=page.limit + 1)
-    shown = found[: page.limit]
-    last = [shown[-1].name] if len(found) > page.limit else None
+    found = catalog.datasets(after=page.after_name(), limit=page.limit + 1)
+    shown, last = page.cut(found, lambda item: [item.name])
     return page.respond([summary(item) for item in shown], last)
 
 
@@ -66,16 +56,7 @@ def get_dataset(
     request: Request, catalog: CatalogDep, settings: SettingsDep, name: str
 ) -> Response:
     """One dataset: its newest versions, and where its aliases point."""
-    versions = catalog.versions("dataset", name, limit=settings.page_items)
-    document = {
-        "name": name,
-        "versions": [
-            {"version": item.number, "digest": item.digest, "created": item.created}
-            for item in versions
-        ],
-        "aliases": [alias_document(move) for move in catalog.aliases("dataset", name)],
-    }
-    return json_response(request, document)
+    return aliases.named(request, catalog, "dataset", name, limit=settings.page_items)
 
 
 @router.get("/{name}/versions/{ref}", dependencies=[READ])
@@ -184,21 +165,10 @@ def token_counts(
     return lambda shard: np.diff(reader.offsets(shard))
 
 
-class AliasTarget(BaseModel):
-    """Where an alias shall point: a version's number, or null to remove it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    version: int | None
-
-
 @router.get("/{name}/aliases/{alias}", dependencies=[READ])
 def get_alias(request: Request, catalog: CatalogDep, name: str, alias: str) -> Response:
     """Where an alias points, and every move it made; the ETag is what If-Match wants."""
-    move = catalog.alias("dataset", name, alias)
-    history = catalog.alias_history("dataset", name, alias)
-    document = {**alias_document(move), "history": [alias_document(item) for item in history]}
-    return json_response(request, document, etag=revision_etag(move.revision))
+    return aliases.show(request, catalog, "dataset", name, alias)
 
 
 @router.put("/{name}/aliases/{alias}", dependencies=[Depends(require("write"))])
@@ -206,21 +176,12 @@ def put_alias(
     request: Request, catalog: CatalogDep, name: str, alias: str, body: AliasTarget
 ) -> Response:
     """Point an alias at a version; If-Match (or If-None-Match: *) refuses lost updates."""
-    move = catalog.set_alias(
-        "dataset", name, alias, body.version, expected=expected_revision(request)
-    )
-    headers = {"ETag": revision_etag(move.revision)}
-    return JSONResponse(alias_document(move), headers=headers)
+    return aliases.move(request, catalog, "dataset", name, alias, body)
 
 
 def resolve(catalog: Catalog, name: str, ref: str) -> DatasetVersion:
     """The version that the path means."""
     return catalog.dataset(f"{name}@{ref}")
-
-
-def is_fixed(ref: str) -> bool:
-    """Whether a selector means the same for ever: a number or a digest, not an alias."""
-    return ref.isdigit() or ref.startswith("sha256:")
 
 
 def _notes(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:

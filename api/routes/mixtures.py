@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from api.caching import etag_of, expected_revision, json_response, revision_etag
+from api import aliases
+from api.aliases import AliasTarget, is_fixed
+from api.caching import etag_of, expected_digest, json_response
 from api.deps import CatalogDep, SettingsDep, StoreDep, require
 from api.jobs import Runner
 from api.paging import PageDep
 from api.problems import Problem
-from api.routes.datasets import AliasTarget, alias_document, is_fixed
 from curation.base.digest import digest_of
 from mixtures.catalog import Catalog, MixtureVersion
 from mixtures.catalog.jobs import Job
@@ -44,10 +45,8 @@ def _summary(version: MixtureVersion) -> dict[str, Any]:
 @router.get("", dependencies=[READ])
 def list_mixtures(catalog: CatalogDep, page: PageDep) -> Response:
     """The newest version of each mixture, by name."""
-    after = page.after(str)
-    found = catalog.mixtures(after=after[0] if after else "", limit=page.limit + 1)
-    shown = found[: page.limit]
-    last = [shown[-1].name] if len(found) > page.limit else None
+    found = catalog.mixtures(after=page.after_name(), limit=page.limit + 1)
+    shown, last = page.cut(found, lambda item: [item.name])
     return page.respond([_summary(item) for item in shown], last)
 
 
@@ -55,15 +54,16 @@ def list_mixtures(catalog: CatalogDep, page: PageDep) -> Response:
 async def put_mixture(request: Request, catalog: CatalogDep, name: str) -> Response:
     """Publish the YAML in the body: 201 with a new version, 200 with the one that has this text.
 
-    A document with problems is refused with all of them, each with line and column.
+    A document with problems is refused with all of them, each with line and column. If-Match with
+    the newest version's ETag (or If-None-Match: *) refuses with 412 where another is newest.
     """
     body = await request.body()
-    return await run_in_threadpool(_publish, catalog, name, body)
+    return await run_in_threadpool(_publish, catalog, name, body, expected_digest(request))
 
 
-def _publish(catalog: Catalog, name: str, body: bytes) -> Response:
+def _publish(catalog: Catalog, name: str, body: bytes, expected: str | None) -> Response:
     known = {item.digest for item in _versions(catalog, name)}
-    version, mixture = publish(catalog, name, body, file="body")
+    version, mixture = publish(catalog, name, body, file="body", expected=expected)
     document = {**_summary(version), "advice": list(mixture.advice)}
     headers = {
         "Location": f"/v1/mixtures/{name}/versions/{version.number}",
@@ -86,15 +86,7 @@ def get_mixture(
     request: Request, catalog: CatalogDep, settings: SettingsDep, name: str
 ) -> Response:
     """One mixture: its newest versions, and where its aliases point."""
-    document = {
-        "name": name,
-        "versions": [
-            {"version": item.number, "digest": item.digest, "created": item.created}
-            for item in catalog.versions("mixture", name, limit=settings.page_items)
-        ],
-        "aliases": [alias_document(move) for move in catalog.aliases("mixture", name)],
-    }
-    return json_response(request, document)
+    return aliases.named(request, catalog, "mixture", name, limit=settings.page_items)
 
 
 @router.get("/{name}/versions/{ref}", dependencies=[READ])
@@ -103,17 +95,15 @@ def get_mixture_version(request: Request, catalog: CatalogDep, name: str, ref: s
     version = catalog.mixture(f"{name}@{ref}")
     mixture = read_published(catalog, version)
     document = {**_summary(version), "text": version.text, "document": mixture.document()}
-    extends = "extends" in version.text  # what it extends may be an alias, which moves
-    return json_response(request, document, immutable=is_fixed(ref) and not extends)
+    # publishing merges what a document extends, so the text alone decides all of this
+    etag = etag_of(version.digest)
+    return json_response(request, document, etag=etag, immutable=is_fixed(ref))
 
 
 @router.get("/{name}/aliases/{alias}", dependencies=[READ])
 def get_mixture_alias(request: Request, catalog: CatalogDep, name: str, alias: str) -> Response:
     """Where an alias points, and every move it made; the ETag is what If-Match wants."""
-    move = catalog.alias("mixture", name, alias)
-    history = catalog.alias_history("mixture", name, alias)
-    document = {**alias_document(move), "history": [alias_document(item) for item in history]}
-    return json_response(request, document, etag=revision_etag(move.revision))
+    return aliases.show(request, catalog, "mixture", name, alias)
 
 
 @router.put("/{name}/aliases/{alias}", dependencies=[WRITE])
@@ -121,10 +111,7 @@ def put_mixture_alias(
     request: Request, catalog: CatalogDep, name: str, alias: str, body: AliasTarget
 ) -> Response:
     """Point an alias at a version; If-Match (or If-None-Match: *) refuses lost updates."""
-    move = catalog.set_alias(
-        "mixture", name, alias, body.version, expected=expected_revision(request)
-    )
-    return JSONResponse(alias_document(move), headers={"ETag": revision_etag(move.revision)})
+    return aliases.move(request, catalog, "mixture", name, alias, body)
 
 
 @router.get("/{name}/diff", dependencies=[READ])

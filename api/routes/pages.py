@@ -63,17 +63,15 @@ def home_page(request: Request, catalog: CatalogDep) -> Response:
 
 @router.get("/datasets", dependencies=[READ])
 def datasets_page(request: Request, catalog: CatalogDep, page: PageDep) -> Response:
-    after = page.after(str)
-    found = catalog.datasets(after=after[0] if after else "", limit=page.limit + 1)
-    shown = found[: page.limit]
-    following = page.following([shown[-1].name]) if len(found) > page.limit else None
+    found = catalog.datasets(after=page.after_name(), limit=page.limit + 1)
+    shown, last = page.cut(found, lambda item: [item.name])
     return _page(
         request,
         "datasets.html",
         here="datasets",
         json="/v1/datasets",
         datasets=[rows.dataset_row(catalog, item) for item in shown],
-        next=following,
+        next=None if last is None else page.following(last),
     )
 
 
@@ -132,17 +130,15 @@ def dataset_version_page(
 
 @router.get("/mixtures", dependencies=[READ])
 def mixtures_page(request: Request, catalog: CatalogDep, page: PageDep) -> Response:
-    after = page.after(str)
-    found = catalog.mixtures(after=after[0] if after else "", limit=page.limit + 1)
-    shown = found[: page.limit]
-    following = page.following([shown[-1].name]) if len(found) > page.limit else None
+    found = catalog.mixtures(after=page.after_name(), limit=page.limit + 1)
+    shown, last = page.cut(found, lambda item: [item.name])
     return _page(
         request,
         "mixtures.html",
         here="mixtures",
         json="/v1/mixtures",
         mixtures=shown,
-        next=following,
+        next=None if last is None else page.following(last),
     )
 
 
@@ -181,8 +177,7 @@ def mixture_version_page(request: Request, catalog: CatalogDep, name: str, ref: 
 def plans_page(request: Request, catalog: CatalogDep, page: PageDep) -> Response:
     after = page.after(str, str)
     found = catalog.plans(after=(after[0], after[1]) if after else None, limit=page.limit + 1)
-    shown = found[: page.limit]
-    last = [shown[-1].created, shown[-1].digest] if len(found) > page.limit else None
+    shown, last = page.cut(found, lambda plan: [plan.created, plan.digest])
     return _page(
         request,
         "plans.html",

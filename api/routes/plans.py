@@ -19,10 +19,16 @@ def list_plans(catalog: CatalogDep, page: PageDep) -> Response:
     """Plans, newest first."""
     after = page.after(str, str)
     found = catalog.plans(after=(after[0], after[1]) if after else None, limit=page.limit + 1)
-    shown = found[: page.limit]
-    last = [shown[-1].created, shown[-1].digest] if len(found) > page.limit else None
+    shown, last = page.cut(found, lambda plan: [plan.created, plan.digest])
     items = [
-        {"digest": plan.digest, "mixture": plan.mixture, "created": plan.created} for plan in shown
+        {
+            "digest": plan.digest,
+            "mixture": plan.mixture,
+            "sources": plan.sources,
+            "tokens": plan.tokens,
+            "created": plan.created,
+        }
+        for plan in shown
     ]
     return page.respond(items, last)
 

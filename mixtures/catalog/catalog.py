@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +24,7 @@ from mixtures.catalog.records import (
     Kind,
     MixtureVersion,
     PlanRecord,
+    PlanSummary,
     TokenizerVersion,
     Version,
     ViewRecord,
@@ -31,6 +33,9 @@ from mixtures.catalog.versions import as_version
 
 if TYPE_CHECKING:
     from curation.shards.tokens import TokenSetManifest
+
+
+_SUMMARY = tuple(models.plans.c[item.name] for item in fields(PlanSummary))
 
 
 class Catalog(Pointers):
@@ -143,13 +148,16 @@ class Catalog(Pointers):
         """The newest version of each tokenizer, by name."""
         return [_tokenizer(item) for item in self.newest("tokenizer")]
 
-    def publish_mixture(self, name: str, text: str) -> MixtureVersion:
+    def publish_mixture(
+        self, name: str, text: str, *, expected: str | None = None
+    ) -> MixtureVersion:
         """Add a version with exactly this text; the same text again returns the version it has.
 
-        The text is not judged here: `mixtures.spec.read_mixture` does that before.
+        expected: digest of the newest version that the caller has seen ("": none); StaleVersion if
+        another is newest. The text is not judged here: `mixtures.spec.read_mixture` does that.
         """
-        version = self._publish("mixture", name, digest_bytes(text.encode()), {"text": text})
-        return _mixture(version)
+        digest = digest_bytes(text.encode())
+        return _mixture(self._publish("mixture", name, digest, {"text": text}, expected=expected))
 
     def mixture(self, ref: str | Reference) -> MixtureVersion:
         return _mixture(self.version("mixture", ref))
@@ -243,20 +251,20 @@ class Catalog(Pointers):
         mixture: str | None = None,
         after: tuple[str, str] | None = None,
         limit: int | None = None,
-    ) -> list[PlanRecord]:
+    ) -> list[PlanSummary]:
         """Plans, newest first, of `mixture` ("name@3") alone if given.
 
         after: (created, digest) of the last one seen.
         """
         table = models.plans.c
-        query = select(models.plans).order_by(table.created.desc(), table.digest).limit(limit)
+        query = select(*_SUMMARY).order_by(table.created.desc(), table.digest).limit(limit)
         if mixture is not None:
             query = query.where(table.mixture == mixture)
         if after is not None:
             older = table.created < after[0]
             query = query.where(older | ((table.created == after[0]) & (table.digest > after[1])))
         with self.database.read() as rows:
-            return [_plan(row) for row in rows.execute(query)]
+            return [PlanSummary(**row._mapping) for row in rows.execute(query)]
 
     def children(self, dataset_digest: str) -> list[Version]:
         """Dataset versions that were made from this one, by name and number."""
@@ -275,15 +283,15 @@ class Catalog(Pointers):
             if any(parent.endswith(ending) for parent in item.document.get("parents", ()))
         ]
 
-    def plans_with(self, dataset_digest: str, *, limit: int | None = None) -> list[PlanRecord]:
+    def plans_with(self, dataset_digest: str, *, limit: int | None = None) -> list[PlanSummary]:
         """Every plan that has a source of this dataset version, newest first."""
         uses = models.plan_sources.c
         chosen = select(uses.plan).where(uses.digest == dataset_digest)
         table = models.plans.c
-        query = select(models.plans).where(table.digest.in_(chosen))
+        query = select(*_SUMMARY).where(table.digest.in_(chosen))
         with self.database.read() as rows:
             found = rows.execute(query.order_by(table.created.desc(), table.digest).limit(limit))
-            return [_plan(row) for row in found]
+            return [PlanSummary(**row._mapping) for row in found]
 
     def name_of(self, kind: Kind, digest: str) -> str | None:
         """A reference to the newest version with this digest (of text, for a dataset)."""
@@ -309,4 +317,6 @@ def _mixture(version: Version) -> MixtureVersion:
 
 
 def _plan(row: Row[Any]) -> PlanRecord:
-    return PlanRecord(row.digest, row.mixture, json.loads(row.document), row.created)
+    return PlanRecord(
+        row.digest, row.mixture, row.sources, row.tokens, row.created, json.loads(row.document)
+    )

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0003"  # the newest migration; `database.migrate` runs when the database says otherwise
+HEAD = "0004"  # the newest migration; `database.migrate` runs when the database says otherwise
 
 metadata = MetaData(
     naming_convention={
@@ -101,6 +101,8 @@ plans = Table(
     Column("mixture", Text, nullable=True),
     _text("document"),
     _text("created"),
+    _number("sources"),  # how many, and
+    _number("tokens"),  # token slots: listings need not read the document
     PrimaryKeyConstraint("digest"),
     Index(None, "created", "digest"),
 )

@@ -123,11 +123,14 @@ def insert_plan(
     connection: Connection, digest: str, document: Mapping[str, Any], entry: refs.Entry
 ) -> None:
     """The plan's row, and one row a source so that a dataset finds the plans that used it."""
+    slots = max((stage["until"] for stage in document.get("stages", ())), default=0)
     values = {
         "digest": digest,
         "mixture": entry.get("mixture"),
         "document": dump(document),
         "created": entry.get("created", ""),
+        "sources": len(document.get("sources", ())),
+        "tokens": slots * document.get("sequence_length", 0),
     }
     insert_if_absent(connection, models.plans, values)
     # A run that restarted a source lists its path again, with another version.

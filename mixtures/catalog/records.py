@@ -13,69 +13,62 @@ Kind = Literal["dataset", "tokenizer", "mixture"]
 KINDS: tuple[Kind, ...] = ("dataset", "tokenizer", "mixture")
 
 
-class StaleAlias(Conflict):
-    """The alias moved since the caller looked; nothing was changed."""
+class Stale(Conflict):
+    """What the caller looked at moved since; nothing was changed."""
 
     status = 412
     code = "precondition-failed"
 
 
+class StaleAlias(Stale):
+    """The alias moved since the caller looked."""
+
+
+class StaleVersion(Stale):
+    """The newest version is not the one the caller looked at."""
+
+
 @dataclass(frozen=True, slots=True)
-class Version:
-    """One immutable version of a dataset, tokenizer or mixture, as its ref records it."""
+class Numbered:
+    """One immutable version under a name; numbers count from 1."""
+
+    name: str
+    number: int
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Version(Numbered):
+    """A version of a dataset, tokenizer or mixture, as its ref records it."""
 
     kind: Kind
-    name: str
-    number: int
-    digest: str
-    created: str
+    created: str  # when it was registered, ISO 8601
     document: Mapping[str, Any]
-
-    @property
-    def reference(self) -> str:
-        return f"{self.name}@{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetVersion:
-    name: str
-    number: int
-    digest: str
+class DatasetVersion(Numbered):
     text_digest: str
     manifest: DatasetManifest
-    created: str = ""  # when it was registered, ISO 8601
-
-    @property
-    def reference(self) -> str:
-        return f"{self.name}@{self.number}"
+    created: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class TokenizerVersion:
-    name: str
-    number: int
-    digest: str
+class TokenizerVersion(Numbered):
     document: Mapping[str, Any]
     created: str = ""
 
-    @property
-    def reference(self) -> str:
-        return f"{self.name}@{self.number}"
-
 
 @dataclass(frozen=True, slots=True)
-class MixtureVersion:
+class MixtureVersion(Numbered):
     """A published mixture; `digest` covers the bytes of `text`, comments included."""
 
-    name: str
-    number: int
-    digest: str
     text: str
     created: str = ""
-
-    @property
-    def reference(self) -> str:
-        return f"{self.name}@{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +93,21 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanRecord:
-    """A plan as recorded: `mixture` is the reference it was made from, `document` plan.json."""
+class PlanSummary:
+    """A line on a plan: `mixture` is the reference it was made from, `tokens` its token slots."""
 
     digest: str
     mixture: str | None
-    document: Mapping[str, Any]
+    sources: int
+    tokens: int
     created: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord(PlanSummary):
+    """A plan as recorded, with its plan.json."""
+
+    document: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

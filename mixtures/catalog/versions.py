@@ -14,7 +14,7 @@ from curation.base.names import Reference
 from curation.base.store import Store
 from mixtures.catalog import models, rebuild, refs
 from mixtures.catalog.database import Database
-from mixtures.catalog.records import Kind, Version
+from mixtures.catalog.records import Kind, StaleVersion, Version
 
 _NEXT = {
     "dataset": "`awase dataset ls` lists what is there, `awase curate` and `awase dataset import` "
@@ -101,19 +101,34 @@ class Versions:
         with self.database.read() as rows:
             return [as_version(row) for row in rows.execute(query)]
 
-    def _publish(self, kind: Kind, name: str, digest: str, extra: Mapping[str, Any]) -> Version:
+    def _publish(
+        self,
+        kind: Kind,
+        name: str,
+        digest: str,
+        extra: Mapping[str, Any],
+        *,
+        expected: str | None = None,
+    ) -> Version:
         folder = self.store.refs_dir(name, kind)
         self._catch_up(kind, name)
         table = models.versions.c
         with self.database.read() as rows:
             # in this order: what others publish in between is then met again past `last`
-            last = rows.execute(of_name(kind, name, func.max(table.number))).scalar() or 0
+            newest = rows.execute(
+                of_name(kind, name).order_by(table.number.desc()).limit(1)
+            ).first()
+            last = 0 if newest is None else newest.number
             same = rows.execute(of_name(kind, name).where(table.digest == digest)).first()
+        if expected is not None and expected != (newest.digest if newest is not None else ""):
+            raise _stale(kind, name, last)
         if same is not None:
             return as_version(same)
         entry = {"kind": kind, "name": name, "digest": digest, "created": self._clock(), **extra}
 
         def seen(number: int, other: refs.Entry) -> bool:
+            if expected is not None:
+                raise _stale(kind, name, number)
             return bool(other["digest"] == digest)
 
         number = refs.append(folder, entry, keys=refs.OF_VERSION, after=last, seen=seen)
@@ -144,6 +159,13 @@ class Versions:
         )
 
 
+def _stale(kind: Kind, name: str, number: int) -> StaleVersion:
+    what = f"is at version {number} now" if number else "has no version"
+    return StaleVersion(
+        f"{kind} {name!r} {what}, which is not the one expected: look at it again, then publish"
+    )
+
+
 def of_name(kind: Kind, name: str, *columns: Any) -> Select[Any]:
     table = models.versions.c
     query = select(*columns) if columns else select(models.versions)
@@ -152,5 +174,5 @@ def of_name(kind: Kind, name: str, *columns: Any) -> Select[Any]:
 
 def as_version(row: Row[Any]) -> Version:
     return Version(
-        row.kind, row.name, row.number, row.digest, row.created, json.loads(row.document)
+        row.name, row.number, row.digest, row.kind, row.created, json.loads(row.document)
     )

@@ -176,3 +176,36 @@ def test_an_alias_of_a_mixture_moves_like_one_of_a_dataset(client: TestClient) -
     assert client.get("/v1/mixtures/blend/versions/prod").json()["version"] == 1
     stale = client.put(path, json={"version": 1}, headers={"If-None-Match": "*"})
     assert problem(stale)["status"] == 412
+
+
+def test_a_text_is_published_only_over_the_version_that_was_looked_at(client: TestClient) -> None:
+    path, fresh = "/v1/mixtures/blend", {"If-None-Match": "*"}
+    first = client.put(path, content=TEXT, headers=fresh)
+    assert first.status_code == 201
+    assert problem(client.put(path, content=TEXT, headers=fresh))["status"] == 412
+    seen = client.get(f"{path}/versions/1").headers["etag"]
+    assert seen == first.headers["etag"]
+    second = client.put(path, content=TEXT + "# 2\n", headers={"If-Match": seen})
+    assert (second.status_code, second.json()["version"]) == (201, 2)
+    stale = problem(client.put(path, content=TEXT + "# 3\n", headers={"If-Match": seen}))
+    assert (stale["status"], stale["code"]) == (412, "precondition-failed")
+    assert "mixture 'blend' is at version 2 now" in stale["detail"]
+    assert problem(client.put(path, content=TEXT, headers={"If-Match": '"x"'}))["status"] == 400
+    assert len(client.get(path).json()["versions"]) == 2
+
+
+def test_of_writers_that_looked_at_the_same_version_one_publishes(client: TestClient) -> None:
+    path = "/v1/mixtures/blend"
+    seen = client.put(path, content=TEXT).headers["etag"]
+    codes: list[int] = []
+
+    def write(number: int) -> None:
+        body = TEXT + f"# {number}\n"
+        codes.append(client.put(path, content=body, headers={"If-Match": seen}).status_code)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [201, *[412] * 7]

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mixtures.license_table import TERMS
 from mixtures.license_tally import Amount, Tally
 from mixtures.licenses import Holding, Verdict, judge
 from mixtures.spec import Licenses
@@ -104,7 +105,7 @@ def test_deny_stops_what_cannot_do_without_it() -> None:
 def test_hub_ids_bring_their_terms() -> None:
     result = verdict([{"license": "llama3.1"}, {"license": "gemma"}], Licenses())
     assert [part.name for part in result.terms] == ["gemma", "llama3.1"]
-    assert result.obligations == ("notice", "use-policy", "built-with-llama")
+    assert result.obligations == ("notice", "use-policy", "built-with-llama", "model-derivative")
     (finding,) = verdict([{"license": "gemma"}], Licenses(deny_terms=("gemma",))).refusals
     assert finding.column == "license"
 
@@ -143,3 +144,34 @@ def test_only_selected_rows_count() -> None:
 def test_a_source_without_tokens_is_judged_by_rows() -> None:
     result = judge(OPEN, [Holding("a", tally([{"license": "GPL-3.0-only"}], 0), Fraction(0))])
     assert "1 row (100% of its tokens, 0% of the mixture)" in str(result.refusals[0])
+
+
+def test_terms_name_the_document_that_says_so() -> None:
+    for name, effect in TERMS.items():
+        assert len(effect.source) > 20, name
+        assert effect.obligations or effect.unknown, name
+
+
+@pytest.mark.parametrize(
+    ("model", "terms", "competing"),
+    [
+        ("gpt-4o", "openai-tos", "no"),
+        ("claude-3-opus", "anthropic-tos", "no"),
+        ("gemini-1.5-pro", "gemini-tos", "no"),
+        ("Meta-Llama-3-70B", "llama3", "no"),
+        ("Llama-3.1-405B", "llama3.1", "yes"),
+        ("gemma-2-27b-it", "gemma", "yes"),
+        ("gemma-4-31b", None, "yes"),
+        ("Qwen2-72B-Instruct", "tongyi-qianwen", "no"),
+        ("Qwen2.5-72B-Instruct", "qwen", "yes"),
+        ("Qwen2.5-3B", "qwen-research", "yes"),
+        ("Qwen3-32B", None, "yes"),
+        ("DeepL", "deepl-tos", "?"),
+    ],
+)
+def test_a_model_brings_the_terms_of_its_output(
+    model: str, terms: str | None, competing: str
+) -> None:
+    result = verdict([{"license": "MIT", "generated_by": model}], Licenses())
+    assert [part.name for part in result.terms] == ([] if terms is None else [terms])
+    assert result.permissions["competing-models"].partition(" ")[0] == competing

@@ -8,7 +8,7 @@ from curation.base.digest import digest_bytes
 from curation.base.errors import Failed, NotFound, UsageError
 from curation.base.store import Store, to_json, write_atomic
 from curation.shards.manifest import DatasetManifest
-from mixtures.catalog import Catalog, StaleAlias
+from mixtures.catalog import Catalog, PlanSummary, StaleAlias
 from tests.mixtures.catalog.conftest import version_of
 
 Commit = Callable[[str, str], DatasetManifest]
@@ -120,7 +120,8 @@ def test_a_plan_is_found_by_its_first_digits_and_from_its_datasets(
     catalog.record_plan(PLAN, "base@1", {"sources": [source]})
     plan = catalog.plan(PLAN[7:15])
     assert (plan.digest, plan.mixture) == (PLAN, "base@1")
-    assert catalog.plans_with(used.digest) == [plan]
+    (found,) = catalog.plans_with(used.digest)
+    assert found == PlanSummary(PLAN, "base@1", sources=1, tokens=0, created=plan.created)
     assert catalog.plans_with(digest_bytes(b"other")) == []
     with pytest.raises(UsageError, match="at least 6"):
         catalog.plan("abc")
