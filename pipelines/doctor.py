@@ -6,18 +6,33 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Literal
 
 from curation.base.errors import AwaseError
-from curation.base.store import Store
+from curation.base.store import Store, write_atomic
 from mixtures.catalog import Catalog
+from pipelines.probes import PROBES, Wrong, described
 
 DISK_FLOOR_BYTES = 1 << 30
 FASTTEXT = "fasttext-numpy2-wheel"  # the one of five that this awase is locked to
+
+# What a damaged installation was seen or can be expected to raise.
+BROKEN = (
+    ImportError,
+    Wrong,
+    AwaseError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+)
 
 Level = Literal["ok", "warning", "problem"]
 
@@ -35,21 +50,32 @@ def environment() -> Iterator[Check]:
     """Python, awase and the libraries that decide bytes."""
     yield Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
     yield Check("machine", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
-    for name in ("awase", "awase-client", "pyarrow", "duckdb", "numba", "sentencepiece"):
+    for name in ("awase", "awase-client", "pyarrow", "numba"):
         try:
             yield Check(name, "ok", version(name))
         except PackageNotFoundError:
             yield Check(name, "problem", "not installed: run `make setup`")
-    yield _fasttext()
+    yield from _owners()
+    for name, distribution, probe in PROBES:
+        yield _probed(name, distribution, probe)
 
 
-def _fasttext() -> Check:
+def _owners() -> Iterator[Check]:
     """Five distributions install a folder `fasttext` and overwrite each other silently."""
     owners = sorted(set(packages_distributions().get("fasttext", ())))
-    if owners == [FASTTEXT]:
-        return Check("fasttext", "ok", f"{FASTTEXT} {version(FASTTEXT)}")
-    found = ", ".join(owners) or "none"
-    return Check("fasttext", "problem", f"{found} installed, {FASTTEXT} alone expected")
+    if owners != [FASTTEXT]:
+        found = ", ".join(owners) or "none"
+        yield Check("fasttext", "problem", f"{found} installed, {FASTTEXT} alone expected")
+
+
+def _probed(name: str, distribution: str, probe: Callable[[], str]) -> Check:
+    """One library at work. Whatever a broken one raises is what the report is for."""
+    try:
+        return Check(name, "ok", described(distribution, probe()))
+    except PackageNotFoundError:
+        return Check(name, "problem", "not installed: run `make setup`")
+    except BROKEN as error:
+        return Check(name, "problem", f"{error}: run `make setup` in a fresh .venv")
 
 
 def of_store(store: Store) -> Iterator[Check]:
@@ -57,12 +83,7 @@ def of_store(store: Store) -> Iterator[Check]:
     if not store.root.is_dir():
         yield Check("store", "warning", f"{store.root} does not exist yet; writing creates it")
         return
-    writable = os.access(store.root, os.W_OK | os.X_OK)
-    yield Check(
-        "store",
-        "ok" if writable else "problem",
-        f"{store.root}" + ("" if writable else ": read-only"),
-    )
+    yield _written(store)
     free = shutil.disk_usage(store.root).free
     level: Level = "ok" if free >= DISK_FLOOR_BYTES else "warning"
     yield Check("free disk", level, f"{free / 1e9:.1f} GB")
@@ -76,6 +97,17 @@ def of_store(store: Store) -> Iterator[Check]:
     )
 
 
+def _written(store: Store) -> Check:
+    """Write a file as every commit does (rename after fsync), and take it away again."""
+    path = store.root / f".doctor-{uuid.uuid4().hex}"
+    try:
+        write_atomic(path, b"awase doctor\n")
+        path.unlink()
+    except (AwaseError, OSError) as error:
+        return Check("store", "problem", str(error))
+    return Check("store", "ok", f"{store.root}: can be written")
+
+
 def leftovers(root: Path) -> Iterator[Path]:
     """Files that no reader looks at, which a killed writer left behind."""
     for folder in ("refs", "datasets", "tokens", "views", "plans", "tokenizers"):
@@ -84,6 +116,8 @@ def leftovers(root: Path) -> Iterator[Path]:
 
 def of_catalog(catalog: Catalog) -> Iterator[Check]:
     """The index: does it open, does it know what the store holds."""
+    with catalog.database.write():
+        pass  # takes the write lock: TryAgain where it cannot be had
     counts = catalog.counts()
     words = ", ".join(f"{count} {name}" for name, count in counts.items())
     yield Check("catalog", "ok", f"{catalog.database.dialect}: {words}")

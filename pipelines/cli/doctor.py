@@ -41,6 +41,6 @@ def command(rebuild: bool, as_json: bool) -> None:
     else:
         for check in checks:
             mark = {"ok": " ", "warning": "!", "problem": "✗"}[check.level]
-            click.echo(f"{mark} {check.name:<16}{check.found}")
+            click.echo(f"{mark} {check.name:<17}{check.found}")
     if problems:
         raise Failed("\n".join(problems))

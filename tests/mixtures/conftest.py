@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from awase_client.engine.plan import Plan
 from curation.base.store import Store
@@ -19,11 +22,52 @@ LENGTH = 8
 HEAD = f"version: 1\nname: blend\ntokenizer: tok\nsequence_length: {LENGTH}\nseed: 3\n"
 Add = Callable[..., None]
 Make = Callable[..., Plan]
+POSTGRES = "AWASE_TEST_POSTGRES"  # postgresql+psycopg://user@host:port/postgres: may make databases
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store with a catalog in SQLite, or on the server that AWASE_TEST_POSTGRES names."""
+    server = os.environ.get(POSTGRES)
+    if server is None:
+        monkeypatch.delenv("AWASE_CATALOG", raising=False)
+        yield Store(tmp_path / "store")
+        return
+    name = f"awase_test_{uuid.uuid4().hex}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    url = sa.make_url(server).set(database=name)
+    monkeypatch.setenv("AWASE_CATALOG", url.render_as_string(hide_password=False))
+    yield Store(tmp_path / "store")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture
+def lose(store: Store) -> Callable[[], None]:
+    """Lose the catalog's database; no process may have it open."""
+
+    def lose() -> None:
+        if POSTGRES not in os.environ:
+            for path in store.root.glob("catalog.db*"):
+                path.unlink()
+            return
+        engine = sa.create_engine(os.environ["AWASE_CATALOG"])
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        engine.dispose()
+
+    return lose
+
+
+@pytest.fixture
+def sqlite_only() -> None:
+    """For tests of the file itself."""
+    if POSTGRES in os.environ:
+        pytest.skip("about the SQLite file")
 
 
 @pytest.fixture

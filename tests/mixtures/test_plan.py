@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,12 +20,8 @@ from curation.base.store import Store
 from mixtures.catalog import Catalog
 from mixtures.plan import draft_plan
 from mixtures.spec import read_mixture
+from tests.mixtures.conftest import HEAD, LENGTH, Add, Make
 from tests.tokenstore import write_corpus
-
-LENGTH = 8
-HEAD = f"version: 1\nname: blend\ntokenizer: tok\nsequence_length: {LENGTH}\nseed: 3\n"
-Add = Callable[..., None]
-Make = Callable[..., Plan]
 
 
 def counts(plan: Plan) -> list[list[int]]:

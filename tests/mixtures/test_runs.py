@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,17 +13,6 @@ from mixtures.runs import BLOCK, MAX_LEASE, Lease, Runs
 from tests.mixtures.catalog import leaser
 
 Record = Callable[..., str]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
-def catalog(store: Store) -> Iterator[Catalog]:
-    with Catalog.open(store) as catalog:
-        yield catalog
 
 
 @pytest.fixture

@@ -20,17 +20,6 @@ ROOT = Path(__file__).parents[3]
 Lose = Callable[[], None]
 
 
-@pytest.fixture
-def lose(store: Store, sqlite_only: None) -> Lose:
-    """Lose the database."""
-
-    def lose() -> None:
-        for path in store.root.glob("catalog.db*"):
-            path.unlink()
-
-    return lose
-
-
 def reopened(store: Store, id: str) -> Run:
     with Catalog.open(store) as catalog:
         return Runs(catalog).get(id)
