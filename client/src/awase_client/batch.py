@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -43,29 +44,42 @@ def cut(block: Block, *, batch: int, step: int, position: int, plan: str) -> Ite
 
     `position` is the cursor before the block. A rest smaller than a batch is not yielded.
     """
-    width = block.tokens.shape[1]
-    steps = block.count // batch
-    positions = block.positions
-    marks: list[int] = []
-    cu_seqlens = block.cu_seqlens
-    if cu_seqlens is not None:
-        edges = np.arange(steps + 1, dtype=np.int32) * np.int32(batch * width)
-        marks = np.searchsorted(cu_seqlens, edges).tolist()
-    for k in range(steps):
-        rows = slice(k * batch, (k + 1) * batch)
-        bounds = None
-        if cu_seqlens is not None:
-            bounds = cu_seqlens[marks[k] : marks[k + 1] + 1]
-            if k:
-                bounds = bounds - np.int32(k * batch * width)
-        yield Batch(
-            input_ids=block.tokens[rows],
-            sources=None if block.sources is None else block.sources[rows],
-            cu_seqlens=bounds,
-            positions=positions[rows],
-            loss_mask=None if block.loss_mask is None else block.loss_mask[rows],
-            cursor=Cursor(plan, position + (k + 1) * step),
-        )
+    steps, width = block.count // batch, block.tokens.shape[1]
+    rows = steps * batch
+    columns = (
+        block.tokens[:rows].reshape(steps, batch, width),
+        _split(block.sources, steps, batch),
+        _split_bounds(block.cu_seqlens, steps, batch * width),
+        block.positions[:rows].reshape(steps, batch),
+        _split(block.loss_mask, steps, batch),
+    )
+    for tokens, sources, bounds, positions, loss_mask in zip(*columns, strict=True):
+        position += step
+        yield Batch(tokens, sources, bounds, positions, loss_mask, Cursor(plan, position))
+
+
+def _split(
+    rows: NDArray[Any] | None, steps: int, batch: int
+) -> NDArray[Any] | Iterable[NDArray[Any] | None]:
+    """An array [rows, ...] as `steps` views [batch, ...]; None as so many."""
+    if rows is None:
+        return repeat(None, steps)
+    return rows[: steps * batch].reshape(steps, batch, *rows.shape[1:])
+
+
+def _split_bounds(
+    cu_seqlens: NDArray[np.int32] | None, steps: int, slots: int
+) -> Iterable[NDArray[np.int32] | None]:
+    """The bounds of each batch, counted from its own first slot; one pass over all of them."""
+    if cu_seqlens is None:
+        return repeat(None, steps)
+    edges = np.arange(steps + 1, dtype=np.int32) * np.int32(slots)
+    marks = np.searchsorted(cu_seqlens, edges)
+    # Where one batch ends the next one begins, so an edge between two is in both.
+    first, end = marks[:-1] + np.arange(steps), marks[1:] + np.arange(steps) + 1
+    bounds = np.insert(cu_seqlens[: marks[-1] + 1], marks[1:-1], edges[1:-1])
+    bounds -= np.repeat(edges[:-1], end - first)
+    return [bounds[a:b] for a, b in zip(first.tolist(), end.tolist(), strict=True)]
 
 
 def join(blocks: Sequence[Block]) -> Block:

@@ -81,6 +81,7 @@ class TokenStream:
             options=self._options,
         )
         self._every = every
+        self._skip = (every - 1) * self._step
         self._position = 0
         self._source: Source | None = None
         self._reading: Reading | None = None
@@ -154,10 +155,6 @@ class TokenStream:
     @property
     def _step(self) -> int:
         return self.world * self.batch
-
-    @property
-    def _skip(self) -> int:
-        return (self._every - 1) * self._step
 
     def _next_cut(self) -> Iterator[Batch]:
         """Batches of the next frame, at least one; StopIteration at the end of the plan."""
