@@ -9,7 +9,7 @@ What makes a query of a stranger safe:
     bounds                one thread, memory, seconds (a timer interrupts), rows read, groups
                           answered; the caller bounds how many run at a time
 
-Without `where` and `tokens`, and by columns of stats.parquet alone, no text is read.
+Without `where`, and by columns of stats.parquet alone, no text is read.
 `tests/mixtures/test_query.py` holds it against a plain Python oracle.
 """
 
@@ -74,10 +74,13 @@ def query(
     group_by: Sequence[str] = (),
     where: str | None = None,
     tokens: TokenCounts | None = None,
+    token_stats: pa.Table | None = None,
     limits: Limits | None = None,
 ) -> Stats:
     """Count a version's documents by the values of `group_by`, those that `where` selects.
 
+    tokens: count them too; token_stats: the version's token statistics, where there are some, from
+    which they are taken as long as no document needs to be read.
     UsageError for a column that cannot be grouped by or too many groups, InvalidDocument for
     `where`, TryAgain where a bound of time or memory was hit.
     """
@@ -86,12 +89,13 @@ def query(
     groups = _checked(group_by, schema)
     predicate = None if where is None else parse(where, file="where")
     condition, parameters = predicate.to_sql(schema) if predicate else ("", [])
+    table = token_stats
     if predicate is None and tokens is None and manifest.stats is not None:
         table = pq.read_table(manifest.file(store, manifest.stats))
-        if set(groups) <= set(table.column_names):
-            sums = tuple(_sum(name) for name in shard_stats.SUMS)
-            found = _run(table.to_reader(), groups, sums, "", [], limits)
-            return Stats((*groups, *shard_stats.SUMS), found, "stats.parquet")
+    if predicate is None and table is not None and set(groups) <= set(table.column_names):
+        summed = (*shard_stats.SUMS, *(() if tokens is None else ("tokens",)))
+        found = _run(table.to_reader(), groups, tuple(map(_sum, summed)), "", [], limits)
+        return Stats((*groups, *summed), found, "stats.parquet")
     if manifest.rows > limits.rows_read:
         raise UsageError(
             f"{manifest.reference} has {manifest.rows} documents, a query may read "

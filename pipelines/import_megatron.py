@@ -22,6 +22,7 @@ from curation.base.digest import digest_of
 from curation.base.errors import UsageError
 from curation.base.store import Store, make_dirs
 from curation.shards.megatron import Megatron, strip_final
+from curation.shards.token_stats import write_token_stats
 from curation.shards.tokens import TokenSetManifest, TokenSetWriter
 from mixtures.catalog import Catalog, DatasetVersion
 from pipelines.import_parquet import import_parquet
@@ -152,4 +153,5 @@ def _write_tokens(
                         characters=sum(map(len, texts)),
                     )
         row += shard.rows
+    write_token_stats(store, version.manifest, writer.work, writer.offsets)
     return writer.commit(parts=len(version.manifest.shards))

@@ -18,10 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from awase_client.engine.tokensets import TokenSetReader
 from curation.base.errors import IntegrityError
 from curation.base.store import Store
 from curation.shards.manifest import DatasetManifest
 from curation.shards.rows import SPANS
+from curation.shards.token_stats import NAME, write_token_stats
 from curation.shards.tokens import Part, TokenSetManifest, TokenSetWriter
 from pipelines.tokenizers import Tokenizer, open_tokenizer
 
@@ -62,6 +64,9 @@ def tokenize(
         loss_mask=_has_spans(store, manifest),
     )
     if (there := writer.committed()) is not None:
+        if not (writer.target / NAME).exists():
+            reader = TokenSetReader(store.root, there)
+            write_token_stats(store, manifest, writer.target, reader.offsets)
         return there
     todo = [index for index in range(len(manifest.shards)) if writer.done(index) is None]
     threads = max(1, workers // max(1, len(todo)))
@@ -71,6 +76,7 @@ def tokenize(
         done += 1
         if progress is not None:
             progress(done, len(manifest.shards))
+    write_token_stats(store, manifest, writer.work, writer.offsets)
     return writer.commit(parts=len(manifest.shards))
 
 

@@ -16,6 +16,7 @@ from api.paging import PageDep
 from api.problems import Problem
 from awase_client.engine.tokensets import TokenSetReader
 from curation.base.store import Store
+from curation.shards.token_stats import read_token_stats
 from mixtures.catalog import Catalog, DatasetVersion
 from mixtures.documents import dropped, kept
 from mixtures.query import TokenCounts, query
@@ -135,7 +136,11 @@ def get_stats(
 ) -> Response:
     """Documents, bytes, characters (and tokens) by the values of columns, largest first."""
     version = resolve(catalog, name, ref)
-    counts = None if tokenizer is None else token_counts(store, catalog, version, tokenizer)
+    counts = stored = None
+    if tokenizer is not None:
+        digest = catalog.tokenizer(tokenizer).digest
+        counts = token_counts(store, catalog, version, digest)
+        stored = read_token_stats(store, version.manifest, digest)
     with request.app.state.queries.slot():
         found = query(
             store,
@@ -143,6 +148,7 @@ def get_stats(
             group_by=[column for column in group_by.split(",") if column],
             where=where,
             tokens=counts,
+            token_stats=stored,
             limits=settings.query_limits,
         )
     document = {
@@ -156,10 +162,9 @@ def get_stats(
 
 
 def token_counts(
-    store: Store, catalog: Catalog, version: DatasetVersion, tokenizer: str
+    store: Store, catalog: Catalog, version: DatasetVersion, digest: str
 ) -> TokenCounts:
     """How many tokens each document of a shard has; NotFound names the `tokenize` command."""
-    digest = catalog.tokenizer(tokenizer).digest
     manifest = catalog.token_set(version.text_digest, digest)
     reader = TokenSetReader(store.root, manifest)
     return lambda shard: np.diff(reader.offsets(shard))

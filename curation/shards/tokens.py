@@ -126,6 +126,11 @@ class TokenSetWriter:
                 writer.discard()
             write_atomic(self.work / f"{record.name}.json", to_json(asdict(record)))
 
+    def offsets(self, index: int) -> NDArray[np.int64]:
+        """Of a part that is done but not committed: int64 [rows + 1]."""
+        found: NDArray[np.int64] = np.load(self.work / f"{part_name(index)}.offsets.npy")
+        return found
+
     def commit(self, *, parts: int) -> TokenSetManifest:
         """Make the set of parts 0..parts-1 visible; returns what is there if somebody was first.
 

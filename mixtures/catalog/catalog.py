@@ -203,6 +203,14 @@ class Catalog(Pointers):
                 f"run `awase tokenize {dataset} --tokenizer {tokenizer}`"
             ) from error
 
+    def token_sets(self, text_digest: str) -> list[TokenSetManifest]:
+        """Every recorded token set of a text, oldest first."""
+        table = models.token_sets
+        query = select(table.c.tokenizer_digest).where(table.c.text_digest == text_digest)
+        with self.database.read() as rows:
+            found = rows.execute(query.order_by(table.c.created, table.c.tokenizer_digest)).all()
+        return [self.token_set(text_digest, digest) for (digest,) in found]
+
     def record_view(self, digest: str, document: Mapping[str, Any]) -> None:
         """Record a view that lies in the store; `document` is what view.json holds."""
         with self.database.write() as rows:

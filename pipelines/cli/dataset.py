@@ -65,14 +65,17 @@ def list_(name: str | None, as_json: bool) -> None:
 @click.argument("reference")
 @json_option
 def show(reference: str, as_json: bool) -> None:
-    """Show a version: counts, licences, languages, reasons for drops, where it came from."""
+    """Show a version: counts, licences, languages, tokens, reasons for drops, origin."""
+    from pipelines.cli.dataset_tokens import token_lines, token_sizes
+
     with open_catalog() as catalog:
         version = catalog.dataset(reference)
         row = _row(catalog, version)
         notes = catalog.notes("dataset", version.name, version.number)
+        tokens = token_sizes(catalog, version)
     manifest = version.manifest
     if as_json:
-        document = {**row, "tags": dict(notes.tags), "note": notes.note}
+        document = {**row, "tags": dict(notes.tags), "note": notes.note, "token_sets": tokens}
         print_json({**document, "manifest": manifest.to_document()})
         return
     lines = [
@@ -98,6 +101,8 @@ def show(reference: str, as_json: bool) -> None:
     for key, value in lines:
         if value:
             click.echo(f"  {key:<14}{value}")
+    for line in token_lines(tokens):
+        click.echo(line)
     if manifest.reasons:
         dropped = manifest.counts.get("dropped", 0)
         click.echo(f"  dropped       {dropped:,} of {manifest.counts.get('in', 0):,}, first reason")
