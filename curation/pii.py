@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from curation.kernels.buffers import Bytes, Offsets, from_utf8, utf8_view
-from curation.kernels.phrases import Trie, build_trie, count_phrases
+from curation.kernels.buffers import Bytes, Offsets, from_utf8, rows_with, utf8_view
 from curation.kernels.pii import candidate_lines
 from curation.rules.base import RuleStep, integer
 from curation.steps import Rule, Scored
@@ -199,15 +197,10 @@ class PersonalData(RuleStep):
         return Scored(scores, from_utf8(joined, ends))
 
 
-@cache
-def _words() -> Trie:
-    return build_trie(_MY_NUMBER_WORDS, bound_katakana=False)
-
-
 def _windows(data: Bytes, offsets: Offsets) -> list[tuple[int, int, int]]:
     """(row, first byte, past the last byte) of what `mask` must see: whole texts that speak of
     My Number, else lines with a candidate; e-mail and phone never cross a line."""
-    whole = count_phrases(data, offsets, _words())[:, 0] > 0
+    whole = rows_with(data, offsets, _MY_NUMBER_WORDS)
     lines = candidate_lines(data, offsets)
     rows = np.flatnonzero(whole)
     texts = np.stack([rows, offsets[rows], offsets[rows + 1]], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -12,6 +14,9 @@ Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
 
 _NOTHING = np.zeros(1, np.uint8)
+
+# The last array found to be UTF-8: the steps of a profile look at the same texts one by one.
+_valid: list[pa.Array] = []
 
 
 def utf8_view(texts: pa.Array) -> tuple[Bytes, Offsets]:
@@ -25,12 +30,8 @@ def utf8_view(texts: pa.Array) -> tuple[Bytes, Offsets]:
         texts = texts.cast(pa.large_string())
     if texts.null_count:
         texts = texts.fill_null("")
-    try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise Failed(
-            f"a text of this batch of {len(texts)} is not UTF-8 ({error}): decode it in the reader"
-        ) from error
+    if not any(same_memory(known, texts) for known in tuple(_valid)):
+        _validate(texts)
     _, offsets_buffer, bytes_buffer = texts.buffers()
     if offsets_buffer is None or len(texts) == 0:
         offsets = np.zeros(1, np.int64)
@@ -44,6 +45,35 @@ def utf8_view(texts: pa.Array) -> tuple[Bytes, Offsets]:
     data.flags.writeable = False
     offsets.flags.writeable = False
     return data, offsets
+
+
+def _validate(texts: pa.Array) -> None:
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise Failed(
+            f"a text of this batch of {len(texts)} is not UTF-8 ({error}): decode it in the reader"
+        ) from error
+    _valid[:] = [texts]
+
+
+def rows_with(data: Bytes, offsets: Offsets, needles: Iterable[str]) -> npt.NDArray[np.bool_]:
+    """bool[rows]: which texts hold one of these strings, by `bytes.find`."""
+    found = np.zeros(len(offsets) - 1, np.bool_)
+    first = int(offsets[0])
+    held = data[first : int(offsets[-1])].tobytes()
+    for needle in needles:
+        sought = needle.encode()
+        at = held.find(sought)
+        while at >= 0:
+            row = int(np.searchsorted(offsets, at + first, side="right")) - 1
+            end = int(offsets[row + 1]) - first
+            if at + len(sought) <= end:
+                found[row] = True
+                at = held.find(sought, end)
+            else:  # across the border of two texts
+                at = held.find(sought, at + 1)
+    return found
 
 
 def from_utf8(data: Bytes, offsets: Offsets) -> pa.LargeStringArray:

@@ -39,12 +39,6 @@ def _ellipsis(b, s, e):  # type: ignore[no-untyped-def]
     return b[e - 3] == 0xE2 and b[e - 2] == 0x80 and b[e - 1] == 0xA6
 
 
-@nb.njit(inline="always")
-def _break_at(b, i, e):  # type: ignore[no-untyped-def]
-    c = b[i]
-    return break_len(b, i, e) if (c < 32 or c == 0xC2 or c == 0xE2) else 0
-
-
 @nb.njit(nogil=True, cache=True)
 def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
     """int64[rows, 9] over the lines of each text, stripped of white space, blank lines left out.
@@ -73,9 +67,11 @@ def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
             z = i
             w = 0
             while z < e:
-                w = _break_at(b, z, e)
-                if w:
-                    break
+                c = b[z]
+                if c < 32 or c == 0xC2 or c == 0xE2:
+                    w = break_len(b, z, e)
+                    if w:
+                        break
                 z += 1
             a = strip_left(b, i, z)
             y = strip_right(b, a, z)
