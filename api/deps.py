@@ -31,11 +31,11 @@ __all__ = [
 ]
 
 
-def plan_digest(text: str) -> str:
+def plan_digest(text: str, *, what: str = "plan") -> str:
     """`sha256:<hex>` of a plan given so, or as bare hex; UsageError otherwise."""
     digits = text.removeprefix(PREFIX)
     if len(digits) != 64 or digits.strip("0123456789abcdef"):
-        raise UsageError(f"plan {text!r} is not sha256:<64 hex digits>")
+        raise UsageError(f"{what} {text!r} is not sha256:<64 hex digits>")
     return PREFIX + digits
 
 

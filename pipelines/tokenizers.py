@@ -266,8 +266,16 @@ def open_tokenizer(store: Store, digest: str) -> Tokenizer:
             f"tokenizer {digest}: {folder / document['file']} has digest {digest_bytes(data)}, "
             f"its manifest says {document['file_sha256']}: restore the file or add it again"
         )
+    return tokenizer_of(digest, document, data)
+
+
+def tokenizer_of(digest: str, document: dict[str, Any], data: bytes) -> Tokenizer:
+    """The tokenizer of a manifest and a file; IntegrityError where they make another one."""
     if document["kind"] == SentencePieceTokenizer.kind:
-        return SentencePieceTokenizer(data)
+        model = SentencePieceTokenizer(data)
+        if model.digest != digest:
+            raise IntegrityError(f"tokenizer {digest}: its file makes it {model.digest}")
+        return model
     tokenizer = HubTokenizer(data, pieces=document["pieces"])
     if tokenizer.digest != digest:
         raise IntegrityError(

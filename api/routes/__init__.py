@@ -3,4 +3,6 @@
 Each module exports `router`; every route declares its scope with `Depends(require(...))`.
 """
 
-ROUTES: tuple[str, ...] = ("health", "datasets", "mixtures", "plans", "tokens", "runs", "pages")
+ROUTES: tuple[str, ...] = (
+    *("health", "datasets", "mixtures", "plans", "tokens", "tokenizers", "runs", "pages"),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -69,8 +69,9 @@ def command(
 ) -> None:
     """Read a plan's tokens from the store or a server.
 
-    PLAN is a digest; the first digits of one do for a plan of this store. Rank R of W at position P
-    receives P + R, P + R + W, ... as a trainer would with a batch of one.
+    PLAN is a digest; the first digits of one do for a plan of this store. run:NAME is the plan at
+    the head of a run, read without a lease. Rank R of W at position P receives P + R, P + R + W,
+    ... as a trainer would with a batch of one.
     """
     import os
 
@@ -86,8 +87,7 @@ def command(
     if documents or find:
         if urls or as_digest or form:
             raise click.UsageError("--documents and --find read the store and print only that")
-        with open_catalog() as catalog:
-            plan = catalog.plan(plan).digest
+        plan = _digest(plan, (), key=None)
         from pipelines.cli.stream_inspect import print_documents, print_positions
 
         if find:
@@ -96,16 +96,15 @@ def command(
             numbers = range(position + rank, position + rank + world * (count or 1), world)
             print_documents(store, plan, numbers, split=split, as_json=as_json)
         return
-    if not urls or len(plan.removeprefix("sha256:")) < 64:
-        with open_catalog() as catalog:
-            plan = catalog.plan(plan).digest
+    key = os.environ.get(KEY_VARIABLE)
+    plan = _digest(plan, urls, key=key)
     with TokenStream(
         list(urls) or store.root,
         plan,
         rank=rank,
         world=world,
         split=split,
-        key=os.environ.get(KEY_VARIABLE),
+        key=key,
     ) as stream:
         stream.load_state_dict(Cursor(stream.plan, position))
         if count is None and not as_digest and form in (None, "text"):
@@ -118,7 +117,7 @@ def command(
         elif form == "npy":
             _write_npy(stream, batches, count, sys.stdout.buffer)
         else:
-            _print_text(stream.plan, batches)
+            _print_text(stream.plan, batches, urls, key=key)
 
 
 def _print_digest(
@@ -172,8 +171,30 @@ def _write_npy(
     _write_raw(batches, out)
 
 
-def _print_text(plan: str, batches: Iterator[Batch]) -> None:
-    decode, sources = _decoder(plan)
+def _digest(plan: str, urls: Sequence[str], *, key: str | None) -> str:
+    """The digest of a plan given as such, by its first digits, or by the run it is the head of."""
+    from awase_client.run import PREFIX
+
+    run = plan.removeprefix(PREFIX) if plan.startswith(PREFIX) else None
+    if urls and run is not None:
+        from pipelines.remote import Remote
+
+        with Remote(urls, key=key) as remote:
+            return remote.head(run)
+    if urls and len(plan.removeprefix("sha256:")) == 64:
+        return plan if plan.startswith("sha256:") else f"sha256:{plan}"
+    with open_catalog() as catalog:
+        if run is not None:
+            from mixtures.runs import Runs
+
+            return Runs(catalog).get(run).head
+        return catalog.plan(plan).digest
+
+
+def _print_text(
+    plan: str, batches: Iterator[Batch], urls: Sequence[str], *, key: str | None
+) -> None:
+    decode, sources = _decoder(plan, urls, key=key)
     for batch in batches:
         source = sources[int(batch.sources[0])] if batch.sources is not None else "?"
         click.echo(f"# position {int(batch.positions[0])}, source {source}")
@@ -181,19 +202,21 @@ def _print_text(plan: str, batches: Iterator[Batch]) -> None:
         click.echo()
 
 
-def _decoder(digest: str) -> tuple[Callable[[list[int]], str], list[str]]:
-    """How to turn ids of this plan into text, and its sources' paths; both from the store."""
+def _decoder(
+    digest: str, urls: Sequence[str], *, key: str | None
+) -> tuple[Callable[[list[int]], str], list[str]]:
+    """How to turn ids of this plan into text, and its sources' paths; from where the ids come."""
     from awase_client.engine.plan import Plan
-    from curation.base.errors import NotFound
     from pipelines.tokenizers import open_tokenizer
 
-    store = open_store()
-    path = store.plan_path(digest)
-    if not path.exists():
-        raise NotFound(
-            f"plan {digest}: text needs the plan and its tokenizer in {store.root}; "
-            "take --format npy, or name the store with --store"
-        )
-    plan = Plan.from_bytes(path.read_bytes())
-    tokenizer = open_tokenizer(store, plan.tokenizer)
+    if urls:
+        from pipelines.remote import Remote
+
+        with Remote(urls, key=key) as remote:
+            plan = remote.plan(digest)
+            tokenizer = remote.tokenizer(plan.tokenizer)
+    else:
+        store = open_store()
+        plan = Plan.from_bytes(store.plan_path(digest).read_bytes())
+        tokenizer = open_tokenizer(store, plan.tokenizer)
     return tokenizer.decode, [source.path for source in plan.sources]
