@@ -112,7 +112,7 @@ def _decide(plan: RunPlan, dataset: DatasetPlan, starts: npt.NDArray[np.int64]) 
             table = plan.layer(dataset.keys, task).table(["bytes"])
             assert table is not None
             sizes[rows] = table.column("bytes").to_numpy()
-    drops = ~_annotate_mask(reasons, len(failed))
+    drops = ~annotate_mask(reasons, len(failed))
     alive = ~np.any(failed & drops[:, None], axis=0)
     duplicate_of, copies, cluster = _duplicates(plan, dataset, alive, failed, bits)
     return Decision(
@@ -188,7 +188,8 @@ def _set(failed: npt.NDArray[np.uint64], bit: int, rows: npt.NDArray[np.bool_]) 
     failed[bit // WORD_BITS] |= rows.astype(np.uint64) << np.uint64(bit % WORD_BITS)
 
 
-def _annotate_mask(reasons: Sequence[Reason], words: int) -> npt.NDArray[np.uint64]:
+def annotate_mask(reasons: Sequence[Reason], words: int) -> npt.NDArray[np.uint64]:
+    """uint64[words]: the bits of the reasons that drop nothing."""
     mask = np.zeros(words, np.uint64)
     for reason in reasons:
         if reason.annotate:

@@ -7,8 +7,9 @@ step. For what no place explains (a document that is too short, a language) noth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from markupsafe import Markup, escape
 
 from curation.base.store import Store
-from curation.plan import EXACT_REASON, NEAR_REASON, Reason
+from curation.plan import EXACT_REASON, LANGUAGE_REASON, NEAR_REASON, Reason
 from curation.shards.manifest import DatasetManifest
 from pipelines.report.gather import audit_columns
 from pipelines.report.marks import Span, marks
@@ -26,7 +27,15 @@ from pipelines.report.marks import Span, marks
 EXAMPLES = 20
 SHOWN_CHARACTERS = 420
 BEFORE_CHARACTERS = 120
+SHOWN_LINES = 12
 
+# Audit columns that say more about a reason than its own value does.
+_NOTED = {
+    EXACT_REASON: ("duplicate_of",),
+    NEAR_REASON: ("duplicate_of",),
+    LANGUAGE_REASON: ("language.label", "language.score"),
+}
+_LINE = re.compile(r"[^\n]+\n*|\n+")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 
 
@@ -50,26 +59,25 @@ def examples_of(
         return []
     found = []
     rows = _dropped_rows(store, manifest, [dropped for dropped, _, _ in chosen])
-    for (_, audit, target), row in zip(chosen, rows, strict=True):
+    for (_, audit, note), row in zip(chosen, rows, strict=True):
         text = row["text"]
         value = "" if values is None or np.isnan(values[audit]) else f"{values[audit]:.4g}"
-        note = f"duplicate of {target}" if target else ""
-        marked = (
-            []
-            if reason.step is None or reason.rule is None
-            else marks(text, reason.step, reason.rule)
-        )
-        found.append(Example(row["id"], value, note, excerpt(text, marked)))
+        found.append(Example(row["id"], value, note, excerpt(text, marks_of(text, reason))))
     return found
 
 
-def _chosen(
-    store: Store, manifest: DatasetManifest, name: str
-) -> list[tuple[int, int, str | None]]:
-    """(row among the dropped, row of the audit, id of the document it duplicates)."""
-    found: list[tuple[int, int, str | None]] = []
+def marks_of(text: str, reason: Reason) -> list[Span]:
+    """Where a reason bites in a text; none where it is no rule of a step."""
+    if reason.step is None or reason.rule is None:
+        return []
+    return marks(text, reason.step, reason.rule)
+
+
+def _chosen(store: Store, manifest: DatasetManifest, name: str) -> list[tuple[int, int, str]]:
+    """(row among the dropped, row of the audit, what else a reader wants to know)."""
+    found: list[tuple[int, int, str]] = []
     dropped_before = audit_before = 0
-    for table in audit_columns(store, manifest, ["kept", "reason", "duplicate_of"]):
+    for table in audit_columns(store, manifest, ["kept", "reason", *_NOTED.get(name, ())]):
         kept = table.column("kept").to_numpy(zero_copy_only=False)
         order = np.cumsum(~kept) - 1 + dropped_before
         hits = np.flatnonzero(
@@ -77,16 +85,23 @@ def _chosen(
                 zero_copy_only=False
             )
         )
-        targets = table.column("duplicate_of")
-        if name not in (EXACT_REASON, NEAR_REASON):
-            targets = pa.nulls(len(table), pa.string())
         some = hits[_spread(len(hits))]
+        notes = [_note(name, row) for row in table.take(pa.array(some)).to_pylist()]
         found += [
-            (int(order[row]), audit_before + int(row), targets[int(row)].as_py()) for row in some
+            (int(order[row]), audit_before + int(row), note)
+            for row, note in zip(some, notes, strict=True)
         ]
         dropped_before += int((~kept).sum())
         audit_before += len(kept)
     return [found[k] for k in _spread(len(found)).tolist()]
+
+
+def _note(name: str, row: Mapping[str, Any]) -> str:
+    if name == LANGUAGE_REASON:
+        return f"{row['language.label']} {row['language.score']:.2f}"
+    if name in _NOTED:
+        return f"duplicate of {row['duplicate_of']}"
+    return ""
 
 
 def _spread(count: int) -> npt.NDArray[np.int64]:
@@ -116,7 +131,11 @@ def _dropped_rows(
 def excerpt(text: str, marked: Sequence[Span]) -> Markup:
     """Some hundred characters around the first mark, escaped, with marks as <mark>."""
     start = max(0, marked[0][0] - BEFORE_CHARACTERS) if marked else 0
-    stop = min(len(text), start + SHOWN_CHARACTERS)
+    if marked:  # a third of the lines, at most, lies before the mark
+        before = _LINE.findall(text[start : marked[0][0]])
+        start += len("".join(before[: -SHOWN_LINES // 3]))
+    lines = _LINE.findall(text[start : start + SHOWN_CHARACTERS])
+    stop = start + len("".join(lines[:SHOWN_LINES]))
     pieces = [Markup("… ") if start else Markup("")]
     place = start
     for left, right in marked:

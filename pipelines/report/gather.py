@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.base.store import Store
+from curation.decide import annotate_mask
 from curation.plan import DatasetPlan, Reason, RunPlan, common, reasons_of
 from curation.shards.manifest import DatasetManifest
 from curation.steps import column
@@ -72,6 +73,7 @@ def funnel(store: Store, manifest: DatasetManifest, plan: RunPlan, dataset: Data
     words = [f"failed_{w}" for w in range((size + 63) // 64)]
     first, any_, only = (np.zeros((size, 2), np.int64) for _ in range(3))
     total = np.zeros(2, np.int64)
+    drops = ~annotate_mask(reasons, len(words))
     index = pa.array([reason.name for reason in reasons], pa.string())
     for table in audit_columns(store, manifest, ["reason", "bytes", *words]):
         sizes = table.column("bytes").to_numpy()
@@ -83,11 +85,11 @@ def funnel(store: Store, manifest: DatasetManifest, plan: RunPlan, dataset: Data
             place[dropped], weights=sizes[dropped].astype(np.float64), minlength=size
         ).astype(np.int64)
         failed = np.stack([table.column(word).to_numpy() for word in words])
-        how_many = sum(np.bitwise_count(word).astype(np.int64) for word in failed)
+        how_many = np.bitwise_count(failed & drops[:, None]).sum(axis=0, dtype=np.int64)
         for reason in reasons:
             hit = (failed[reason.bit // 64] >> np.uint64(reason.bit % 64)) & np.uint64(1) != 0
             any_[reason.bit] += (int(hit.sum()), int(sizes[hit].sum()))
-            alone = hit & (how_many == 1)
+            alone = hit & (how_many == 1) & (not reason.annotate)
             only[reason.bit] += (int(alone.sum()), int(sizes[alone].sum()))
     rows = []
     left = Amount(*map(int, total))

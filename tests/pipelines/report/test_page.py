@@ -9,7 +9,9 @@ import duckdb
 import pytest
 
 from curation.base.store import Store
-from pipelines.curate import CurateResult, curate
+from pipelines.curate import CurateResult, curate, plan_run
+from pipelines.report.examples import excerpt
+from pipelines.report.gather import funnel
 
 RECIPE = """
 version: 1
@@ -51,7 +53,7 @@ def test_the_sums_equal_a_recount_by_duckdb(done: tuple[Store, CurateResult, str
     counted = {name: (n, size) for name, n, size in duckdb.execute(query, [audit]).fetchall()}
     assert sum(n for n, _ in counted.values()) == result.manifest.counts["in"] == 34
     for name, (documents, _) in counted.items():
-        row = re.search(rf"<td>{re.escape(name)}.*?</tr>", page)
+        row = re.search(rf"<td[^>]*>{re.escape(name)}<.*?</tr>", page)
         assert row is not None, name
         assert f'<td class="n">{documents:,}</td>' in row.group()
     assert counted["kept"] == (result.manifest.rows, result.manifest.bytes)
@@ -86,3 +88,36 @@ def test_a_bar_is_no_wider_than_its_column(done: tuple[Store, CurateResult, str]
 def test_the_file_stands_beside_the_runs_records(done: tuple[Store, CurateResult, str]) -> None:
     store, result, _ = done
     assert Path(result.report).is_relative_to(store.root / "work")
+
+
+def test_an_excerpt_shows_the_mark_within_a_dozen_lines() -> None:
+    text = "\n".join(f"{k} 行目 & <b>" for k in range(40))
+    place = text.index("30 行目")
+    shown = excerpt(text, [(place, place + 5)])
+    assert "<mark>30 行目</mark>" in shown
+    assert 8 <= shown.count("\n") <= 12
+    assert "<b>" not in shown
+    assert str(shown).startswith("… ")
+    assert excerpt("", []) == ""
+    assert excerpt("一行だけ", []) == "一行だけ"
+
+
+def test_a_rule_that_counts_only_takes_nobody_from_alone(tmp_path: Path) -> None:
+    recipe = RECIPE.replace(
+        "annotate: [characters.many_symbols]", "annotate: [lines.repeated_lines]"
+    )
+    source = tmp_path / "in.jsonl"
+    texts = [
+        "!!! ??? !!! ??? \n" * 5,
+        "ふつうの文がここに三十字よりも長く書いてあって、それで終わります。",
+    ]
+    source.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    store = Store(tmp_path / "store")
+    [result] = curate(recipe, [source], store, workers=1)
+    plan = plan_run(recipe, [source], store, workers=1)
+    rows = {
+        row.reason.name: row for row in funnel(store, result.manifest, plan, plan.datasets[0]).rows
+    }
+    assert rows["lines.repeated_lines"].any.documents == 1
+    assert rows["lines.repeated_lines"].only.documents == 0
+    assert rows["characters.many_symbols"].only.documents == 1
