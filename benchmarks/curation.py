@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import _peers as peers
+from benchmarks._curation_minhash import minhash
 from benchmarks._curation_pipeline import PIPELINE_MEGABYTES, memory, pipeline
 from benchmarks._table import RUNS, Measured, Table
 from benchmarks._table import measure as measure_wall
@@ -336,6 +337,11 @@ def pipelines_of(table: Table, names: Sequence[str]) -> None:
     pipeline(table, names, texts)
 
 
+def signatures(table: Table, names: Sequence[str]) -> None:
+    """minhash-rerun."""
+    minhash(table, english_texts())
+
+
 GROUPS = {
     english_rules: ("en-rules-rerun", "en-rules-unseen", "en-rules-cold"),
     english_chains: ("en-chain-rerun", "en-default-rerun"),
@@ -345,6 +351,7 @@ GROUPS = {
         "ja-swallow-rerun",
         "ja-default-rerun",
     ),
+    signatures: ("minhash-rerun",),
     compile_time: ("compile-first", "compile-cached"),
     pipelines_of: ("pipeline-1", "pipeline-2"),
     memory: ("memory-random",),

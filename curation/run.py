@@ -234,7 +234,7 @@ def key_columns(
     }
     minhash = dataset.recipe.dedup.minhash
     if minhash is not None:
-        bands, found = minhash.bands_of(keys)
+        bands, found = minhash.bands_of(text, keys)
         columns["found"] = pa.array(found)
         for band in range(minhash.bands):
             columns[band_column(band)] = pa.array(np.ascontiguousarray(bands[:, band]))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numba as nb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from curation.dedup.keys import Utf8, classes
 from curation.kernels.utf8 import decode
@@ -26,6 +27,7 @@ PRESETS = {
     "40x20": (40, 20),  # Swallow v1: 0.83
 }
 Unit = Literal["characters", "words"]
+UNITS = ("characters", "words", "datatrove")  # the last is `curation.dedup.datatrove`
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,13 @@ class MinHash:
         """How likely two documents of this Jaccard similarity are found."""
         return float(1 - (1 - similarity**self.rows) ** self.bands)
 
-    def bands_of(self, keys: Utf8) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+    def bands_of(
+        self, texts: pa.Array, keys: Utf8
+    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
         """(band hashes uint64[n, bands], whether a document has any token bool[n]).
 
-        A document of fewer than `ngram` tokens is one n-gram of all it has.
+        Taken from the matching keys alone. A document of fewer than `ngram` tokens is one n-gram
+        of all it has.
         """
         data, offsets = keys
         count = len(offsets) - 1
@@ -77,7 +82,7 @@ _M2 = np.uint64(0x94D049BB133111EB)
 
 
 @nb.njit(inline="always")
-def _mix(h):  # type: ignore[no-untyped-def]
+def mix(h):  # type: ignore[no-untyped-def]
     """splitmix64's finaliser: spreads every bit over all."""
     h = (h ^ (h >> np.uint64(30))) * _M1
     h = (h ^ (h >> np.uint64(27))) * _M2
@@ -106,14 +111,14 @@ def _tokens(b, i, end, table, words, tokens):  # type: ignore[no-untyped-def]
                 h = (h ^ np.uint64(code + 1)) * _P if inside else np.uint64(code + 1) * _P
                 inside = True
             elif inside:
-                tokens[n] = _mix(h)
+                tokens[n] = mix(h)
                 n += 1
                 inside = False
         elif kind != 2:
             tokens[n] = np.uint64(code + 1)
             n += 1
     if inside:
-        tokens[n] = _mix(h)
+        tokens[n] = mix(h)
         n += 1
     return n
 
@@ -150,9 +155,9 @@ def _bands(data, offsets, table, words, ngram, a, b, rows, bands, found):  # typ
             h = np.uint64(0)
             for t in range(k, k + width):
                 h = h * _P + tokens[t]
-            _lower(_mix(h), a, b, minima)
+            _lower(mix(h), a, b, minima)
         for band in range(bands.shape[1]):
             h = np.uint64(band + 1)
             for r in range(band * rows, band * rows + rows):
-                h = _mix(h * _P + minima[r])
+                h = mix(h * _P + minima[r])
             bands[d, band] = h

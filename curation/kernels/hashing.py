@@ -59,20 +59,31 @@ def hash_bytes(b, s, e):  # type: ignore[no-untyped-def]
     return finish(h ^ (np.uint64(e - s) << np.uint64(40)))
 
 
-@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
-def eight_bytes(typingctx: Any, array: Any, index: Any) -> Any:
-    """array[index:index + 8] of a uint8 array as one number, by one load; no bounds are checked."""
-    if array.dtype != nb.types.uint8 or not isinstance(index, nb.types.Integer):
-        return None
+def _loader(bits: int) -> Any:
+    """array[index:index + bits / 8] of a uint8 array as one uint64, by one load; no bounds are
+    checked."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(array)(context, builder, args[0]).data
-        pointer = builder.gep(data, [args[1]])
-        number = builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()))
-        number.align = 1
-        return impl_ret_borrowed(context, builder, signature.return_type, number)
+    @intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+    def load(typingctx: Any, array: Any, index: Any) -> Any:
+        if array.dtype != nb.types.uint8 or not isinstance(index, nb.types.Integer):
+            return None
 
-    return nb.types.uint64(array, index), codegen
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            data = context.make_array(array)(context, builder, args[0]).data
+            pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(bits).as_pointer())
+            number = builder.load(pointer)
+            number.align = 1
+            if bits < 64:
+                number = builder.zext(number, ir.IntType(64))
+            return impl_ret_borrowed(context, builder, signature.return_type, number)
+
+        return nb.types.uint64(array, index), codegen
+
+    return load
+
+
+eight_bytes = _loader(64)
+four_bytes = _loader(32)
 
 
 @intrinsic  # type: ignore[untyped-decorator,unused-ignore]

@@ -7,6 +7,7 @@ from typing import Any
 
 from curation.base.digest import digest_of
 from curation.base.predicate import Predicate
+from curation.dedup.datatrove import DatatroveMinHash
 from curation.dedup.minhash import MinHash
 from curation.extraction import Extraction
 from curation.language import Language
@@ -30,7 +31,7 @@ class Dedup:
     """`exact` and `minhash` are switched apart; None: no near deduplication."""
 
     exact: bool = True
-    minhash: MinHash | None = field(default_factory=MinHash)
+    minhash: MinHash | DatatroveMinHash | None = field(default_factory=MinHash)
 
 
 @dataclass(frozen=True, slots=True)

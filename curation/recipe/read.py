@@ -13,12 +13,14 @@ from curation.base.fields import Fields, nearest
 from curation.base.names import NAME
 from curation.base.predicate import Predicate
 from curation.chat import ChatStep
-from curation.dedup.minhash import PRESETS, MinHash, Unit
+from curation.dedup.datatrove import HASHES, DatatroveMinHash, Hash
+from curation.dedup.minhash import PRESETS, UNITS, MinHash, Unit
 from curation.language import MARGIN, PREFIX_CHARACTERS, Language
 from curation.normalise import SWITCHES, Normalise
 from curation.recipe.model import VERSION, DatasetRecipe, Dedup, OutputOptions, Recipe
 from curation.recipe.read_input import INPUT_KEYS, input_of, size_of
 from curation.steps import Step
+from curation.words.languages import LANGUAGES
 
 KEYS = ("version", "name", "description", "input", "normalise", "language", "datasets", "output")
 _DATASET = ("languages", "min_score", "profile", "steps", "annotate", "keep", "dedup")
@@ -202,20 +204,28 @@ def _dedup(fields: Fields, *, words: bool) -> Dedup:
     exact = inner.flag("exact", True)
     if isinstance(inner.value("minhash"), yaml.Scalar):
         return Dedup(exact, MinHash(unit=unit) if inner.flag("minhash", True) else None)
-    options = inner.inner("minhash", known=("preset", "bands", "rows", "unit", "ngram"))
-    if options is None:
-        return Dedup(exact, MinHash(unit=unit))
+    options = inner.inner("minhash", known=_MINHASH)
+    return Dedup(exact, MinHash(unit=unit) if options is None else _minhash(options, unit))
+
+
+_MINHASH = ("preset", "bands", "rows", "unit", "ngram", "language", "seed", "hash")
+
+
+def _minhash(options: Fields, unit: Unit) -> MinHash | DatatroveMinHash:
     bands, rows = PRESETS[options.choice("preset", tuple(PRESETS), "14x8")]
-    chosen = options.choice("unit", ("characters", "words"), unit)
-    return Dedup(
-        exact,
-        MinHash(
-            options.integer("bands", bands, minimum=1, maximum=450) or bands,
-            options.integer("rows", rows, minimum=1, maximum=64) or rows,
-            "words" if chosen == "words" else "characters",
-            options.integer("ngram", 5, minimum=1, maximum=64) or 5,
-        ),
-    )
+    bands = options.integer("bands", bands, minimum=1, maximum=450) or bands
+    rows = options.integer("rows", rows, minimum=1, maximum=64) or rows
+    ngram = options.integer("ngram", 5, minimum=1, maximum=64) or 5
+    chosen = options.choice("unit", UNITS, unit)
+    if chosen == "datatrove":
+        language = options.choice("language", LANGUAGES, "en" if unit == "words" else "ja")
+        seed = options.integer("seed", 1, minimum=0, maximum=(1 << 32) - 1)
+        hash: Hash = "sha1" if options.choice("hash", HASHES, "xxhash") == "sha1" else "xxhash"
+        return DatatroveMinHash(bands, rows, ngram, language, 1 if seed is None else seed, hash)
+    for key in ("language", "seed", "hash"):
+        if key in options:
+            options.report(key, f"only `unit: datatrove` has {key!r}")
+    return MinHash(bands, rows, "words" if chosen == "words" else "characters", ngram)
 
 
 def _output(fields: Fields | None) -> OutputOptions:

@@ -9,7 +9,8 @@ from typing import Any
 
 from curation.base.names import NAME
 from curation.chat import TEMPLATES
-from curation.dedup.minhash import PRESETS
+from curation.dedup.datatrove import HASHES
+from curation.dedup.minhash import PRESETS, UNITS
 from curation.normalise import SWITCHES
 from curation.profiles import profile_names
 from curation.readers.foreign import reader_names
@@ -23,6 +24,7 @@ from curation.recipe.read_input import (
     TYPES,
 )
 from curation.steps import PART
+from curation.words.languages import LANGUAGES
 
 _TEXT = {"type": "string"}
 _FLAG = {"type": "boolean"}
@@ -144,8 +146,11 @@ def _dataset() -> dict[str, Any]:
             "preset": {"enum": list(PRESETS)},
             "bands": {"type": "integer", "minimum": 1, "maximum": 450},
             "rows": {"type": "integer", "minimum": 1, "maximum": 64},
-            "unit": {"enum": ["characters", "words"]},
+            "unit": {"enum": list(UNITS)},
             "ngram": {"type": "integer", "minimum": 1, "maximum": 64},
+            "language": {"enum": list(LANGUAGES), "description": "unit datatrove: whose words"},
+            "seed": {"type": "integer", "minimum": 0, "maximum": (1 << 32) - 1},
+            "hash": {"enum": list(HASHES)},
         }
     )
     dedup = _object({"exact": _FLAG, "minhash": {"oneOf": [_FLAG, minhash]}})

@@ -16,7 +16,8 @@ GOLDEN_CHARACTERS = ["0x5c4683bf3b8550dc", "0xd12e1bbeb53198dd"]
 
 
 def bands(texts: list[str], minhash: MinHash) -> np.ndarray:
-    return minhash.bands_of(matching_keys(pa.array(texts, pa.large_string())))[0]
+    array = pa.array(texts, pa.large_string())
+    return minhash.bands_of(array, matching_keys(array))[0]
 
 
 def keys(texts: list[str]) -> list[str]:
@@ -55,8 +56,8 @@ def test_line_breaks_do_not_matter_to_characters_nor_punctuation_to_words() -> N
 
 
 def test_a_text_without_tokens_has_no_bands_and_a_short_one_has() -> None:
-    data = matching_keys(pa.array(["", "!?", "one two", "one two"], pa.large_string()))
-    found, has = MinHash().bands_of(data)
+    texts = pa.array(["", "!?", "one two", "one two"], pa.large_string())
+    found, has = MinHash().bands_of(texts, matching_keys(texts))
     assert has.tolist() == [False, False, True, True]
     assert (found[2] == found[3]).all()
 

@@ -1,0 +1,105 @@
+"""XXH64 (Yann Collet, doc/xxhash_spec.md) with seed 0, of many stretches of one array of bytes."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from curation.kernels.hashing import eight_bytes, four_bytes
+
+_P1 = np.uint64(0x9E3779B185EBCA87)
+_P2 = np.uint64(0xC2B2AE3D27D4EB4F)
+_P3 = np.uint64(0x165667B19E3779F9)
+_P4 = np.uint64(0x85EBCA77C2B2AE63)
+_P5 = np.uint64(0x27D4EB2F165667C5)
+
+
+@nb.njit(inline="always")
+def _rotate(x, n):  # type: ignore[no-untyped-def]
+    return (x << np.uint64(n)) | (x >> np.uint64(64 - n))
+
+
+@nb.njit(inline="always")
+def _round(lane, word):  # type: ignore[no-untyped-def]
+    return _rotate(lane + word * _P2, 31) * _P1
+
+
+@nb.njit(inline="always")
+def _merge(h, lane):  # type: ignore[no-untyped-def]
+    return (h ^ _round(np.uint64(0), lane)) * _P1 + _P4
+
+
+@nb.njit(inline="always")
+def xxh64(b, s, e):  # type: ignore[no-untyped-def]
+    """The hash of b[s:e], uint8, as `xxhash.xxh64_intdigest` gives it."""
+    size = np.uint64(e - s)
+    if e - s >= 32:
+        one = _P1 + _P2
+        two = _P2
+        three = np.uint64(0)
+        four = np.uint64(0) - _P1
+        while e - s >= 32:
+            one = _round(one, eight_bytes(b, s))
+            two = _round(two, eight_bytes(b, s + 8))
+            three = _round(three, eight_bytes(b, s + 16))
+            four = _round(four, eight_bytes(b, s + 24))
+            s += 32
+        h = _rotate(one, 1) + _rotate(two, 7) + _rotate(three, 12) + _rotate(four, 18)
+        h = _merge(_merge(_merge(_merge(h, one), two), three), four)
+    else:
+        h = _P5
+    h += size
+    while e - s >= 8:
+        h = _rotate(h ^ _round(np.uint64(0), eight_bytes(b, s)), 27) * _P1 + _P4
+        s += 8
+    if e - s >= 4:
+        h = _rotate(h ^ (four_bytes(b, s) * _P1), 23) * _P2 + _P3
+        s += 4
+    while s < e:
+        h = _rotate(h ^ (np.uint64(b[s]) * _P5), 11) * _P1
+        s += 1
+    h = (h ^ (h >> np.uint64(33))) * _P2
+    h = (h ^ (h >> np.uint64(29))) * _P3
+    return h ^ (h >> np.uint64(32))
+
+
+@nb.njit(nogil=True, cache=True)
+def hash_ngrams(ids, ptr, word_ptr, text, n, separator):  # type: ignore[no-untyped-def]
+    """(uint64[m], int64[documents + 1]): XXH64 of every n-gram of words, joined by `separator`.
+
+    Words of `curation.words.batch.WordBatch`; a document of fewer than n words has none.
+    """
+    documents = len(ptr) - 1
+    most = 0
+    longest = 0
+    total = 0
+    for d in range(documents):
+        count = ptr[d + 1] - ptr[d]
+        total += max(0, count - n + 1)
+        most = max(most, count)
+        size = 0
+        for i in range(ptr[d], ptr[d + 1]):
+            size += word_ptr[ids[i] + 1] - word_ptr[ids[i]] + 1
+        longest = max(longest, size)
+    joined = np.empty(longest + 8, np.uint8)
+    starts = np.empty(most + 1, np.int64)
+    hashes = np.empty(total, np.uint64)
+    hash_ptr = np.zeros(documents + 1, np.int64)
+    at = 0
+    for d in range(documents):
+        count = ptr[d + 1] - ptr[d]
+        o = 0
+        for k in range(count):
+            w = ids[ptr[d] + k]
+            starts[k] = o
+            for i in range(word_ptr[w], word_ptr[w + 1]):
+                joined[o] = text[i]
+                o += 1
+            joined[o] = separator
+            o += 1
+        starts[count] = o
+        for k in range(count - n + 1):
+            hashes[at] = xxh64(joined, starts[k], starts[k + n] - 1)
+            at += 1
+        hash_ptr[d + 1] = at
+    return hashes, hash_ptr
