@@ -110,12 +110,13 @@ def _strip(out, begin, o):  # type: ignore[no-untyped-def]
 @nb.njit(nogil=True, cache=True)
 def _simplify(b, offsets, kinds, ptr, data, ascii, out, out_offsets, ask):  # type: ignore[no-untyped-def]
     """Write the simplified texts to `out`; `ask` marks those that need datatrove itself."""
-    o = 0
+    o = np.int64(0)
     for d in range(len(offsets) - 1):
         i = offsets[d]
         e = offsets[d + 1]
         begin = o
-        skip = 1  # 1 where white space is not written: at the start, behind other white space
+        # 1 where white space is not written: at the start, behind other white space
+        skip = np.int64(1)
         while i < e:
             short = ascii[b[i]]
             while short:  # most characters: one byte each, no branch
@@ -135,15 +136,15 @@ def _simplify(b, offsets, kinds, ptr, data, ascii, out, out_offsets, ask):  # ty
             if kind in (_SPACE, _SPACE_SEPARATOR):
                 out[o] = 32
                 o += 1 - skip
-                skip = 1
+                skip = np.int64(1)
                 i += width
             elif kind == _DIGIT:
-                skip = 0
+                skip = np.int64(0)
                 out[o] = 48
                 o += 1
                 i = _number_end(b, i, e, kinds)
             else:
-                skip = 0
+                skip = np.int64(0)
                 for k in range(ptr[code], ptr[code + 1]):
                     out[o] = data[k]
                     o += 1
