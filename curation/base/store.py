@@ -120,15 +120,20 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise TryAgain(
-                f"{path}: the disk is full; what was committed stays readable. "
-                "Make room and run the same command again: it goes on where it stopped"
-            ) from error
+            raise disk_full(path) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise Failed(f"{path}: cannot write here ({error.strerror})") from error
         if error.errno == errno.EIO:
             raise Failed(f"{path}: the disk reports an I/O error; nothing was committed") from error
         raise
+
+
+def disk_full(place: Path | str) -> TryAgain:
+    """The error of a full disk, at a path or a database."""
+    return TryAgain(
+        f"{place}: the disk is full; what was committed stays readable. "
+        "Make room and run the same command again: it goes on where it stopped"
+    )
 
 
 def fsync_dir(path: Path) -> None:

@@ -7,6 +7,7 @@ timeout) instead of failing half way; synchronous=FULL, so that a commit survive
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +19,14 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
 from curation.base.errors import AwaseError, Failed, TryAgain, UsageError
+from curation.base.store import disk_full
 from mixtures.catalog.models import HEAD
 
 ENVIRONMENT = "AWASE_CATALOG"
 BUSY_SECONDS = 30.0
 # More than the threads that a server answers with, so that none waits for a connection.
 MAX_CONNECTIONS = {"pool_size": 5, "max_overflow": 60}
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 _LOCK = 0x61776173  # PostgreSQL advisory lock for migrations: "awas"
 
 
@@ -48,7 +51,7 @@ class Database:
             raise
         except OperationalError as error:
             engine.dispose()
-            raise TryAgain(f"catalog {_shown(url)}: cannot be opened ({error.orig})") from error
+            raise _unavailable(engine, error, "cannot be opened") from error
         except DatabaseError as error:
             engine.dispose()
             raise Failed(
@@ -80,7 +83,7 @@ class Database:
             with self._engine.connect() as connection, connection.begin():
                 yield connection
         except OperationalError as error:
-            raise TryAgain(f"the catalog does not answer ({error.orig})") from error
+            raise _unavailable(self._engine, error, "does not answer") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -92,10 +95,17 @@ class Database:
             ):
                 yield connection
         except OperationalError as error:
-            raise TryAgain(
-                f"the catalog cannot be written ({error.orig}; waited up to {BUSY_SECONDS:.0f} s): "
-                "run the same command again"
+            raise _unavailable(
+                self._engine, error, f"cannot be written, waited up to {BUSY_SECONDS:.0f} s"
             ) from error
+
+
+def _unavailable(engine: Engine, error: OperationalError, what: str) -> TryAgain:
+    """The error for a user: a full disk said so, anything else in the driver's words."""
+    catalog = f"catalog {_shown(engine.url)}"
+    if getattr(error.orig, "sqlite_errorcode", None) in _FULL:
+        return disk_full(catalog)
+    return TryAgain(f"{catalog}: {what} ({error.orig}): run the same command again")
 
 
 def sqlite_url(path: Path) -> str:
@@ -128,7 +138,7 @@ def dump(document: Mapping[str, Any]) -> str:
     return json.dumps(dict(document), ensure_ascii=False)
 
 
-def _shown(url: str) -> str:
+def _shown(url: str | URL) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
