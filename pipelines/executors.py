@@ -16,13 +16,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from datatrove.executor import local as datatrove_local
+import multiprocess
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
+from multiprocess.util import register_after_fork
 
 from curation import run
 from curation.base.errors import Failed, TryAgain, UsageError
@@ -36,6 +38,7 @@ logger.disable("datatrove")  # it would write to the terminal; records and error
 WATCH_SECONDS = 0.5
 PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
 SLURM_SECONDS = 2.0
+_WATCHER = "parent watcher"
 SLURM_PATIENCE = 5  # polls without the job in the queue: a network file system shows files late
 
 
@@ -52,10 +55,24 @@ class Shared:
     def __str__(self) -> str:
         return f"run {self.plan.fingerprint}"
 
-    def leave_interrupts_to_the_parent(self) -> None:
-        """Ctrl-C reaches every process of a terminal: the parent ends its workers itself."""
+    def live_by_the_parent(self) -> None:
+        """In a worker: leave Ctrl-C, which reaches every process of a terminal, to the parent, and
+        end when the parent does, however it was killed."""
         if os.getpid() != self.parent:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _end_with_the_parent()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocess.parent_process()
+    if parent is not None and not any(t.name == _WATCHER for t in threading.enumerate()):
+        watch = partial(_end_after, parent)
+        threading.Thread(target=watch, name=_WATCHER, daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)  # nothing to say goodbye to: only commits count
 
 
 class Base(PipelineStep):
@@ -69,7 +86,7 @@ class Base(PipelineStep):
         self.shared = shared
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        self.shared.leave_interrupts_to_the_parent()
+        self.shared.live_by_the_parent()
         yield from run.base(self.shared.plan, rank)
 
 
@@ -117,7 +134,7 @@ class Write(PipelineStep):
         self.outputs = outputs
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        self.shared.leave_interrupts_to_the_parent()
+        self.shared.live_by_the_parent()
         plan = self.shared.plan
         dataset, part = self.outputs[rank]
         Output(plan, plan.datasets[dataset], part).write()
@@ -185,6 +202,8 @@ class Local:
             local_rank_offset=job.first,
         )
         # datatrove writes its own logs under the store and lets a full disk through as it is
+        # Its manager is a process too, forked from this one.
+        register_after_fork(executor, lambda _: _end_with_the_parent())
         with disk_errors(job.plan.folder()), _workers_watched():
             executor.run()
 
@@ -283,7 +302,7 @@ def _workers_watched() -> Iterator[None]:
     def watch() -> None:
         seen: set[Any] = set()
         while not stop.wait(WATCH_SECONDS):
-            seen |= set(datatrove_local.multiprocess.active_children())
+            seen |= set(multiprocess.active_children())
             codes = [process.exitcode for process in seen]
             # SIGTERM is how the pool itself ends its workers
             killed.extend(-code for code in codes if code and code < 0 and code != -signal.SIGTERM)
@@ -315,7 +334,7 @@ def _killed_by(number: int) -> str:
 
 def _leave(number: int) -> None:
     """End this process: the dead worker held a lock of the pool, which cannot close any more."""
-    for process in datatrove_local.multiprocess.active_children():
+    for process in multiprocess.active_children():
         process.kill()
     sys.stderr.write(f"awase: {_killed_by(number)}\n")
     sys.stderr.flush()

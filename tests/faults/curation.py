@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 RECIPE = """
 version: 1
@@ -58,6 +62,25 @@ def start(
         text=True,
         start_new_session=True,
     )
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    """The workers at work: processes of its fork server that leave Ctrl-C to the parent."""
+    found: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        for server in psutil.Process(pid).children():
+            found += [worker for worker in server.children() if leaves_ctrl_c(worker.pid)]
+    return found
+
+
+def leaves_ctrl_c(pid: int) -> bool:
+    """Whether a process ignores SIGINT, as a worker does once it is at work."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    ignored = next(line for line in lines if line.startswith("SigIgn:")).split()[1]
+    return bool(int(ignored, 16) >> (signal.SIGINT - 1) & 1)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -120,6 +120,18 @@ def test_a_full_disk_is_said_so_and_resumed(tmp_path: Path, run: Run, wanted: li
         subprocess.run(["umount", store], check=True)
 
 
+def test_workers_end_with_a_killed_parent(tmp_path: Path, run: Run) -> None:
+    store = tmp_path / "store"
+    process = curation.start(store, *run)
+    workers: list[psutil.Process] = []
+    while process.poll() is None and not workers:
+        workers = curation.workers_of(process.pid)
+    process.kill()
+    process.communicate(timeout=30)  # they hold the other ends of its pipes
+    assert workers
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
 def test_an_interrupt_ends_quietly_and_the_next_run_finishes(
     tmp_path: Path, run: Run, wanted: list[str]
 ) -> None:
