@@ -9,7 +9,6 @@ the cases that start so.
 from __future__ import annotations
 
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import _peers as peers
+from benchmarks._curation_compile import compile_time
 from benchmarks._curation_minhash import minhash
 from benchmarks._curation_pipeline import PIPELINE_MEGABYTES, memory, pipeline
 from benchmarks._table import RUNS, Measured, Table
@@ -303,31 +303,6 @@ def japanese_rules(table: Table, cases: Sequence[str]) -> None:
             mine = Profile(load_profile(profile), texts)
             mine.run()
             table.add(case, "MB/s", measure(mine.run, work=work), target=">= 20 MB/s")
-
-
-def compile_time(table: Table, cases: Sequence[str]) -> None:
-    """Seconds to a new process's first batch, with an empty numba cache and with a full one."""
-    import os
-    import tempfile
-
-    code = (
-        "import time; s = time.perf_counter(); import pyarrow as pa; "
-        "from curation.profiles import load_profile; "
-        "t = pa.array(['A text. It has words and a number: 12.'] * 3, pa.large_string())"
-        "\nfor p in ('fineweb', 'ja-default', 'hojichar-ja'):\n"
-        "    for step in load_profile(p): step.score(t, {})\n"
-        "print(time.perf_counter() - s)"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        for case in ("compile-first", "compile-cached"):
-            started = time.perf_counter()
-            subprocess.run(
-                [sys.executable, "-c", code],
-                check=True,
-                capture_output=True,
-                env={**os.environ, "NUMBA_CACHE_DIR": folder},
-            )
-            table.add(case, "s", time.perf_counter() - started)
 
 
 def pipelines_of(table: Table, names: Sequence[str]) -> None:

@@ -55,18 +55,7 @@ def _definitions() -> dict[str, Any]:
                 {"type": "string", "pattern": _TOKENS},
             ]
         },
-        "sampling": _object(
-            keys.SAMPLING,
-            {
-                "temperature": {"type": "number", "minimum": 0, "maximum": 1},
-                "unimax": _object(
-                    ("max_epochs",), {"max_epochs": {"$ref": "#/$defs/epochs"}}, "unimax"
-                )
-                | {"required": ["max_epochs"]},
-            },
-            "sampling",
-        )
-        | {"minProperties": 1, "maxProperties": 1},
+        "sampling": _sampling(),
         "sources": {
             "type": "object",
             "minProperties": 1,
@@ -120,6 +109,14 @@ def _definitions() -> dict[str, Any]:
         | {"required": ["until"]},
         "license": {"type": "string", "examples": ["CC-BY-4.0", "Apache-2.0", NOASSERTION]},
     }
+
+
+def _sampling() -> dict[str, Any]:
+    epochs = {"max_epochs": {"$ref": "#/$defs/epochs"}}
+    unimax = _object(("max_epochs",), epochs, "unimax") | {"required": ["max_epochs"]}
+    temperature = {"type": "number", "minimum": 0, "maximum": 1}
+    ways = _object(keys.SAMPLING, {"temperature": temperature, "unimax": unimax}, "sampling")
+    return ways | {"minProperties": 1, "maxProperties": 1}
 
 
 def _object(names: tuple[str, ...], parts: dict[str, Any], what: str) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,8 +37,8 @@ logger.disable("datatrove")  # it would write to the terminal; records and error
 WATCH_SECONDS = 0.5
 PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
 SLURM_SECONDS = 2.0
-_WATCHER = "parent watcher"
 SLURM_PATIENCE = 5  # polls without the job in the queue: a network file system shows files late
+_WATCHER = "parent watcher"
 
 
 class Shared:
@@ -64,10 +63,10 @@ class Shared:
 
 
 def _end_with_the_parent() -> None:
+    """Watch over this process's parent, from one thread."""
     parent = multiprocess.parent_process()
     if parent is not None and not any(t.name == _WATCHER for t in threading.enumerate()):
-        watch = partial(_end_after, parent)
-        threading.Thread(target=watch, name=_WATCHER, daemon=True).start()
+        threading.Thread(target=_end_after, args=(parent,), name=_WATCHER, daemon=True).start()
 
 
 def _end_after(parent: Any) -> None:
@@ -201,9 +200,9 @@ class Local:
             local_tasks=count,
             local_rank_offset=job.first,
         )
-        # datatrove writes its own logs under the store and lets a full disk through as it is
-        # Its manager is a process too, forked from this one.
+        # The pool's manager is a process too, forked from this one.
         register_after_fork(executor, lambda _: _end_with_the_parent())
+        # datatrove writes its own logs under the store and lets a full disk through as it is
         with disk_errors(job.plan.folder()), _workers_watched():
             executor.run()
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from curation.base.errors import Failed
-from curation.batch import METADATA, Batch, BatchBuilder
-from curation.readers.records import BadRecord, BadRecords, ReadOptions, to_values
+from curation.batch import METADATA, Batch
+from curation.readers.batches import batches
+from curation.readers.records import BadRecords, ReadOptions, to_values
 from curation.readers.survey import Piece, Surveyed
 
 PREFIX = "datatrove:"
@@ -31,22 +32,25 @@ def reader_names() -> list[str]:
 def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
     """Batches of the documents that the named reader finds in one file."""
     path = Path(item.path)
-    builder = BatchBuilder(options.types())
+    yield from batches(
+        _records(item, path, options),
+        lambda record: to_values(record, options),
+        item=item,
+        piece=piece,
+        options=options,
+        bad=bad,
+    )
+
+
+def _records(
+    item: Surveyed, path: Path, options: ReadOptions
+) -> Iterator[tuple[int, dict[str, Any]]]:
     for row, document in enumerate(_documents(item, path, options)):
         metadata = {k: v for k, v in document.metadata.items() if k not in ("file_path", METADATA)}
         record = {options.text_field: document.text, **metadata}
         if document.id != f"{path.name}/{row}":  # datatrove makes one up where there is none
             record["id"] = document.id
-        try:
-            text, values = to_values(record, options)
-        except BadRecord as error:
-            bad.add(path, row, str(error))
-            continue
-        builder.add(text, values, file=piece.file, row=row)
-        if builder.full:
-            yield builder.take()
-    if builder.texts:
-        yield builder.take()
+        yield row, record
 
 
 def _documents(item: Surveyed, path: Path, options: ReadOptions) -> Iterator[Any]:

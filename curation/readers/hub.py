@@ -16,8 +16,9 @@ from typing import Any
 
 from curation.base.digest import digest_file, digest_of
 from curation.base.errors import Failed, NotFound, TryAgain
-from curation.batch import Batch, BatchBuilder
-from curation.readers.records import BadRecord, BadRecords, HubSource, ReadOptions, to_values
+from curation.batch import Batch
+from curation.readers.batches import batches
+from curation.readers.records import BadRecords, HubSource, ReadOptions, to_values
 from curation.readers.survey import Piece, Surveyed
 
 FORMAT = "hub"
@@ -69,23 +70,26 @@ def rows(source: HubSource, shard: int | None = None) -> Generator[dict[str, Any
 def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
     """Batches of the rows of one shard."""
     assert options.hub is not None, "a hub input comes from a recipe with input.hub"
-    builder = BatchBuilder(options.types())
-    for row, record in enumerate(rows(options.hub, piece.start)):
+    yield from batches(
+        _records(item, piece, options, options.hub),
+        lambda record: to_values(record, options),
+        item=item,
+        piece=piece,
+        options=options,
+        bad=bad,
+    )
+
+
+def _records(
+    item: Surveyed, piece: Piece, options: ReadOptions, source: HubSource
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    for row, record in enumerate(rows(source, piece.start)):
         if row == 0 and options.source_field not in record:
             raise Failed(
                 f"{item.path}: there is no column {options.source_field!r}; its columns are "
                 f"{', '.join(record)}: set input.text in the recipe"
             )
-        try:
-            text, values = to_values(record, options)
-        except BadRecord as error:
-            bad.add(item.path, row, str(error))
-            continue
-        builder.add(text, values, file=piece.file, row=row)
-        if builder.full:
-            yield builder.take()
-    if builder.texts:
-        yield builder.take()
+        yield row, record
 
 
 def _arguments(source: HubSource) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from curation.batch import Batch, BatchBuilder
+from curation.batch import Batch
+from curation.readers.batches import batches
 from curation.readers.records import BadRecord, BadRecords, ReadOptions, to_values
 from curation.readers.streams import chunks, decompressed, open_bytes
 from curation.readers.survey import Piece, Surveyed
@@ -17,19 +18,15 @@ _BOM = b"\xef\xbb\xbf"
 def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
     """Batches of the lines of `piece`; blank lines are no records."""
     path = Path(item.path)
-    builder = BatchBuilder(options.types())
     with open_bytes(path) as file:
-        for row, line in _lines(item, piece, file, options, bad):
-            try:
-                text, values = to_values(_parse(line), options)
-            except BadRecord as error:
-                bad.add(path, row, str(error))
-                continue
-            builder.add(text, values, file=piece.file, row=row)
-            if builder.full:
-                yield builder.take()
-    if builder.texts:
-        yield builder.take()
+        yield from batches(
+            _lines(item, piece, file, options, bad),
+            lambda line: to_values(_parse(line), options),
+            item=item,
+            piece=piece,
+            options=options,
+            bad=bad,
+        )
 
 
 def _parse(line: bytes) -> object:
