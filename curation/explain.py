@@ -12,8 +12,11 @@ import pyarrow.parquet as pq
 
 from curation.base.errors import NotFound
 from curation.base.store import Store
+from curation.decontaminate.note import note
 from curation.plan import EXACT_REASON, KEEP_REASON, LANGUAGE_REASON, NEAR_REASON
 from curation.shards.manifest import DatasetManifest
+
+_NOTES = {"curation.decontaminate.step.Decontaminate": note}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Verdict:
     value: Any
     source: str
     annotate: bool
+    note: str = ""  # what the step says beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Explanation:
                     "value": verdict.value,
                     "source": verdict.source,
                     "annotate": verdict.annotate,
+                    **({"note": verdict.note} if verdict.note else {}),
                 }
                 for verdict in self.verdicts
             ],
@@ -94,7 +99,7 @@ def rules_in(manifest: DatasetManifest) -> dict[str, dict[str, Any]]:
     first = [recipe.get(name) for name in ("extraction", "normalise", "language")]
     steps = [*first, *(own["steps"] if own else ())]
     return {
-        f"{step['step']}.{rule['reason']}": rule | {"step": step["step"]}
+        f"{step['step']}.{rule['reason']}": rule | {"step": step["step"], "class": step["class"]}
         for step in steps
         if step
         for rule in step.get("rules", ())
@@ -116,7 +121,9 @@ def _explained(
         if rule is not None:
             statistic = f"{rule['step']}.{rule['statistic']}"
             condition = f"{statistic} {rule['op']} {rule['threshold']}"
-            verdict = Verdict(reason, condition, row[statistic], rule["source"], annotate)
+            say = _NOTES.get(rule["class"])
+            noted = say(row, rule["step"]) if say else ""
+            verdict = Verdict(reason, condition, row[statistic], rule["source"], annotate, noted)
         else:
             condition, value = _own(reason, row)
             verdict = Verdict(reason, condition, value, "the recipe", annotate)

@@ -90,7 +90,8 @@ class Step(Protocol):
     earlier steps included under their full names. It must be a pure function of its arguments:
     the same batch cut differently gives the same rows. A step may have a method
     `marks(text, rule)` that gives the (first, past last) characters of a text that a rule is about:
-    reports then show them.
+    reports then show them. With `noted`, some of its statistics, it may have a method
+    `note(scores)` that makes of them (under their full names) what a report says beside a text.
     """
 
     @property

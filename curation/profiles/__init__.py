@@ -21,6 +21,13 @@ at or under), `is` (fails when equal) holds the threshold. `source` is required:
 authority. `annotate: true` counts the failures and drops nothing.
 """
 
-from curation.profiles.read import Profile, load_profile, profile_names, read_profile, read_steps
+from curation.profiles.read import (
+    Around,
+    Profile,
+    load_profile,
+    profile_names,
+    read_profile,
+    read_steps,
+)
 
-__all__ = ["Profile", "load_profile", "profile_names", "read_profile", "read_steps"]
+__all__ = ["Around", "Profile", "load_profile", "profile_names", "read_profile", "read_steps"]

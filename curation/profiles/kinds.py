@@ -21,6 +21,7 @@ KINDS = {
     "footer": "curation.rules.endings:Footer",
     "header_footer": "curation.rules.endings:HeaderFooter",
     "pii": "curation.pii:PersonalData",
+    "decontaminate": "curation.decontaminate.step:Decontaminate",
     "word_hits": "curation.rules.hojichar:WordHits",
 }
 

@@ -32,6 +32,15 @@ def profile_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What steps are read within: the folder of their file, and whether text has words by spaces
+    (the unit of a step that compares characters or words)."""
+
+    folder: Path = Path()
+    words: bool = True
+
+
 def load_profile(name: str | Path) -> list[Step]:
     """The steps of a shipped profile, or of a profile file given by path.
 
@@ -40,36 +49,36 @@ def load_profile(name: str | Path) -> list[Step]:
     return list(read_profile(name).steps)
 
 
-def read_profile(name: str | Path) -> Profile:
+def read_profile(name: str | Path, *, words: bool = True) -> Profile:
     """As `load_profile`, with the profile's name and description."""
     text = str(name)
     if isinstance(name, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
-        return _profile(read(name))
+        return _profile(read(name), Around(Path(name).parent, words))
     if text not in profile_names():
         raise NotFound(
             f"there is no profile {text!r}{nearest(text, profile_names())}; "
             "a file of your own is named by its path, ending in .yaml"
         )
-    return _profile(read(FOLDER / f"{text}.yaml", file=f"{text}.yaml"))
+    return _profile(read(FOLDER / f"{text}.yaml", file=f"{text}.yaml"), Around(FOLDER, words))
 
 
-def _profile(document: Document) -> Profile:
+def _profile(document: Document, around: Around) -> Profile:
     problems = document.problems
     keys = ("version", "name", "description", "steps")
     fields = Fields(document.root, problems, known=keys, required=("version", "name", "steps"))
     fields.integer("version", minimum=1, maximum=1)
     name = fields.text("name") or ""
     description = fields.text("description") or ""
-    steps = read_steps(fields.items("steps", maximum=MAX_STEPS), problems, "steps")
+    steps = read_steps(fields.items("steps", maximum=MAX_STEPS), problems, "steps", around)
     problems.finish()
     return Profile(name, description, tuple(steps))
 
 
-def read_steps(nodes: Sequence[Node], problems: Problems, path: str) -> list[Step]:
+def read_steps(nodes: Sequence[Node], problems: Problems, path: str, around: Around) -> list[Step]:
     """The steps under a `steps:` key; where problems were found the list is short of some."""
     steps: list[Step] = []
     for index, node in enumerate(nodes):
-        step = _step(node, problems, f"{path}[{index}]")
+        step = _step(node, problems, f"{path}[{index}]", around)
         if step is None:
             continue
         if any(step.name == other.name for other in steps):
@@ -84,7 +93,7 @@ def read_steps(nodes: Sequence[Node], problems: Problems, path: str) -> list[Ste
     return steps
 
 
-def _step(node: Node, problems: Problems, path: str) -> Step | None:
+def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | None:
     before = len(problems.found)
     fields = Fields(
         node, problems, path, known=("step", "name", "options", "rules"), required=("step",)
@@ -99,9 +108,13 @@ def _step(node: Node, problems: Problems, path: str) -> Step | None:
     name = fields.text("name")
     if name is not None and not PART.fullmatch(name):
         fields.report("name", f"a name has a-z, 0-9 and '_', a letter first; found {name!r}")
-    options = _options(fields, cls.options)
     statistics = {statistic.name: statistic for statistic in cls.statistics}
     rules = _rules(fields, list(statistics))
+    if kind == "decontaminate":  # its options are not plain values
+        from curation.decontaminate.read import read_decontaminate
+
+        return read_decontaminate(fields, around.folder, rules=rules, name=name, words=around.words)
+    options = _options(fields, cls.options)
     if len(problems.found) > before:
         return None
     step: Step = cls(rules=rules, name=name, **options)

@@ -23,6 +23,7 @@ from curation.steps import Step
 from curation.words.languages import LANGUAGES
 
 KEYS = ("version", "name", "description", "input", "normalise", "language", "datasets", "output")
+UNSPACED = frozenset({"ja", "zh", "th", "lo", "km", "my"})  # written without spaces between words
 _DATASET = ("languages", "min_score", "profile", "steps", "annotate", "keep", "dedup")
 
 
@@ -118,7 +119,8 @@ def _dataset(name: str, fields: Fields, folder: Path, *, chat: bool) -> DatasetR
         languages = tuple(node.text for node in fields.texts("languages"))
         if not languages:
             fields.report("languages", "name at least one language, or leave the key out for all")
-    steps = _annotated(_steps(fields, folder, chat=chat), fields)
+    words = languages is None or UNSPACED.isdisjoint(languages)
+    steps = _annotated(_steps(fields, folder, chat=chat, words=words), fields)
     return DatasetRecipe(
         name,
         languages,
@@ -129,21 +131,22 @@ def _dataset(name: str, fields: Fields, folder: Path, *, chat: bool) -> DatasetR
     )
 
 
-def _steps(fields: Fields, folder: Path, *, chat: bool) -> tuple[Step, ...]:
-    from curation.profiles import read_profile, read_steps
+def _steps(fields: Fields, folder: Path, *, chat: bool, words: bool) -> tuple[Step, ...]:
+    from curation.profiles import Around, read_profile, read_steps
 
     steps: list[Step] = []
     profile = fields.text("profile")
     if profile is not None:
         path = folder / profile if profile.endswith((".yaml", ".yml")) else None
         try:
-            steps += read_profile(profile if path is None else path).steps
+            steps += read_profile(profile if path is None else path, words=words).steps
         except InvalidDocument as error:
             fields.problems.extend(error.problems)
         except AwaseError as error:
             fields.report("profile", str(error))
     own = fields.items("steps")
-    steps += read_steps(own, fields.problems, fields.key_path("steps"))
+    around = Around(folder, words)
+    steps += read_steps(own, fields.problems, fields.key_path("steps"), around)
     if chat:
         steps.append(ChatStep())
     names = [step.name for step in steps]

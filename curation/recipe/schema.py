@@ -9,6 +9,8 @@ from typing import Any
 
 from curation.base.names import NAME
 from curation.chat import TEMPLATES
+from curation.decontaminate.read import MAX_FIELDS, MAX_SETS
+from curation.decontaminate.step import ACTIONS, DEFAULTS
 from curation.dedup.datatrove import HASHES
 from curation.dedup.minhash import PRESETS, UNITS
 from curation.normalise import SWITCHES
@@ -160,9 +162,44 @@ def _dataset() -> dict[str, Any]:
             "languages": {"type": "array", "items": _TEXT, "minItems": 1},
             "min_score": _SHARE,
             "profile": _TEXT | {"description": f"one of {shipped}, or a file ending in .yaml"},
-            "steps": {"type": "array", "items": {"type": "object", "required": ["step"]}},
+            "steps": {"type": "array", "items": _step()},
             "annotate": {"type": "array", "items": _TEXT},
             "keep": _TEXT | {"description": "a condition over scores and fields"},
             "dedup": {"oneOf": [_FLAG, dedup]},
         }
     )
+
+
+def _step() -> dict[str, Any]:
+    """A step; the options of `decontaminate` are spelt out, all others are plain values."""
+    text_or_joined = _TEXT | {"description": "a field, or several joined by +"}
+    evaluation_set = _object(
+        {
+            "name": {"type": "string", "pattern": f"^{PART.pattern}$"},
+            "path": _TEXT | {"description": "JSONL, Parquet or text, plain, .gz or .zst"},
+            "fields": {"type": "array", "items": text_or_joined, "maxItems": MAX_FIELDS},
+            "id": _TEXT | {"description": "the field that names an item"},
+            "license": _TEXT | {"description": "SPDX"},
+        },
+        required=["name", "path"],
+    )
+    options = _object(
+        {
+            "action": {"enum": list(ACTIONS)},
+            "sets": {
+                "type": "array", "items": evaluation_set, "minItems": 1, "maxItems": MAX_SETS,
+            },
+            "unit": {"enum": list(DEFAULTS)},
+            "n": {"type": "integer", "minimum": 8, "maximum": 100},
+            "shortest": {"type": "integer", "minimum": 1},
+            "whole_below": {"type": "integer", "minimum": 8},
+            "common": {"type": "integer", "minimum": 1},
+        },
+        required=["action", "sets"],
+    )  # fmt: skip
+    return {
+        "type": "object",
+        "required": ["step"],
+        "if": {"properties": {"step": {"const": "decontaminate"}}},
+        "then": {"required": ["options"], "properties": {"options": options}},
+    }

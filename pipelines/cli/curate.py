@@ -149,6 +149,8 @@ def _explain(reference: str, name: str, *, as_json: bool) -> None:
     for verdict in found.verdicts:
         counted = " (counted only)" if verdict.annotate else ""
         click.echo(f"  {verdict.reason}{counted}: {verdict.condition}; found {verdict.value}")
+        if verdict.note:
+            click.echo(f"    {verdict.note}")
         click.echo(f"    threshold from: {verdict.source}")
     print_table(["score", "value"], [[n, v] for n, v in found.scores.items()], right=["value"])
 

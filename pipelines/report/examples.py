@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 from curation.base.store import Store
 from curation.plan import EXACT_REASON, LANGUAGE_REASON, NEAR_REASON, Reason
 from curation.shards.manifest import DatasetManifest
+from curation.steps import column
 from pipelines.report.gather import audit_columns
 from pipelines.report.marks import Span, marks
 
@@ -54,7 +55,7 @@ def examples_of(
     values: npt.NDArray[np.float64] | None,
 ) -> list[Example]:
     """Up to 20 documents whose first reason this is, evenly spaced over the input."""
-    chosen = _chosen(store, manifest, reason.name)
+    chosen = _chosen(store, manifest, reason)
     if not chosen:
         return []
     found = []
@@ -73,11 +74,13 @@ def marks_of(text: str, reason: Reason) -> list[Span]:
     return marks(text, reason.step, reason.rule)
 
 
-def _chosen(store: Store, manifest: DatasetManifest, name: str) -> list[tuple[int, int, str]]:
+def _chosen(store: Store, manifest: DatasetManifest, reason: Reason) -> list[tuple[int, int, str]]:
     """(row among the dropped, row of the audit, what else a reader wants to know)."""
+    name = reason.name
+    more = [column(reason.step, s) for s in getattr(reason.step, "noted", ()) if reason.step]
     found: list[tuple[int, int, str]] = []
     dropped_before = audit_before = 0
-    for table in audit_columns(store, manifest, ["kept", "reason", *_NOTED.get(name, ())]):
+    for table in audit_columns(store, manifest, ["kept", "reason", *_NOTED.get(name, more)]):
         kept = table.column("kept").to_numpy(zero_copy_only=False)
         order = np.cumsum(~kept) - 1 + dropped_before
         hits = np.flatnonzero(
@@ -86,7 +89,7 @@ def _chosen(store: Store, manifest: DatasetManifest, name: str) -> list[tuple[in
             )
         )
         some = hits[_spread(len(hits))]
-        notes = [_note(name, row) for row in table.take(pa.array(some)).to_pylist()]
+        notes = [_note(reason, row) for row in table.take(pa.array(some)).to_pylist()]
         found += [
             (int(order[row]), audit_before + int(row), note)
             for row, note in zip(some, notes, strict=True)
@@ -96,7 +99,11 @@ def _chosen(store: Store, manifest: DatasetManifest, name: str) -> list[tuple[in
     return [found[k] for k in _spread(len(found)).tolist()]
 
 
-def _note(name: str, row: Mapping[str, Any]) -> str:
+def _note(reason: Reason, row: Mapping[str, Any]) -> str:
+    name = reason.name
+    own = getattr(reason.step, "note", None)
+    if own is not None:
+        return str(own(row))
     if name == LANGUAGE_REASON:
         return f"{row['language.label']} {row['language.score']:.2f}"
     if name in _NOTED:

@@ -68,9 +68,9 @@ def test_the_fingerprint_follows_what_decides_the_result_and_nothing_else() -> N
         assert parse_recipe(LEAST + change).fingerprint != base
 
 
-def test_the_recipe_of_the_documentation_is_one() -> None:
+def test_the_recipe_of_the_documentation_is_one(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "curation.md").read_text("utf-8")
-    block, chat = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    block, chat, evaluation = re.findall(r"```yaml\n(.*?)```", text, re.S)
     recipe = parse_recipe(block)
     assert [dataset.name for dataset in recipe.datasets] == ["web-ja", "web-en"]
     assert recipe.normalise is not None
@@ -78,3 +78,13 @@ def test_the_recipe_of_the_documentation_is_one() -> None:
     read = parse_recipe(f"version: 1\n{chat}datasets: {{sft: {{}}}}\n").input.read
     assert read.chat is not None
     assert [role.name for role in read.chat.roles] == ["system", "user", "assistant"]
+    (tmp_path / "eval").mkdir()
+    item = {"q_id": 1, "question": "日本でいちばん長い川はどれでしょう"} | {
+        f"choice{k}": f"{k}番の川" for k in range(5)
+    }
+    (tmp_path / "eval" / "jcommonsenseqa.jsonl").write_text(json.dumps(item))
+    (tmp_path / "eval" / "wmt20.ja.txt").write_text("昨日の雨で川の水が増えました。\n", "utf-8")
+    jsonschema.validate(YAML(typ="safe").load(evaluation), recipe_schema())
+    (web,) = parse_recipe(evaluation, folder=tmp_path).datasets
+    assert web.steps[-1].settings["unit"] == "characters"
+    assert [item["coverage"]["whole"] for item in web.steps[-1].settings["sets"]] == [2, 1]

@@ -1,0 +1,183 @@
+"""Texts folded to keys with the place in the text that each code point of a key comes from.
+
+What becomes of a character is a table's matter (`curation.decontaminate.key`). A mark that may join
+the character before it makes both one *cluster*, which only a normaliser of whole strings can fold:
+clusters are looked up in a list that is sorted by the byte where each begins.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numba as nb
+import numpy as np
+
+from curation.kernels.utf8 import decode
+
+# single int32[codes]: the one code point that a character becomes, or one of the marks below, or
+# MANY - k for the k-th of those that become several: more[ptr[k]:ptr[k + 1]], where 0 is a gap.
+Folding = namedtuple("Folding", "single ptr more")
+# start int64[m], ascending; codes[ptr[k]:ptr[k + 1]] is what the cluster at start[k] becomes.
+Clusters = namedtuple("Clusters", "start ptr codes")
+
+GAP, NOTHING, JOINS, MANY = 0, -1, -2, -3
+SPACE = 32  # what stands between two words of a key
+
+
+@nb.njit(inline="always")
+def kind_of(code, single):  # type: ignore[no-untyped-def]
+    return np.int64(single[code]) if code < single.size else GAP
+
+
+@nb.njit(nogil=True)
+def cluster_end(b, i, e, single):  # type: ignore[no-untyped-def]
+    """Past the character at i and all that may join it."""
+    _, width = decode(b, i)
+    i += width
+    while i < e:
+        code, width = decode(b, i)
+        if kind_of(code, single) != JOINS:
+            break
+        i += width
+    return i
+
+
+@nb.njit(nogil=True)
+def _grown(codes, origins, k, room):  # type: ignore[no-untyped-def]
+    """The two arrays with place for `room` more behind k."""
+    if k + room <= len(codes):
+        return codes, origins
+    size = max(2 * len(codes), k + room)
+    more = np.empty(size, np.uint32)
+    more[:k] = codes[:k]
+    places = np.empty(size, np.int64)
+    places[:k] = origins[:k]
+    return more, places
+
+
+@nb.njit(nogil=True)
+def _put(found, first, last, words, gap, at, k, codes, origins):  # type: ignore[no-untyped-def]
+    """Append found[first:last] from the character at `at`; (k, whether a gap came last)."""
+    for q in range(first, last):
+        code = found[q]
+        if code == GAP:
+            gap = True
+            continue
+        if words and gap and k > 0:
+            codes[k] = SPACE
+            origins[k] = at
+            k += 1
+        gap = False
+        codes[k] = code
+        origins[k] = at
+        k += 1
+    return k, gap
+
+
+@nb.njit(nogil=True)
+def fold(b, s, e, folding, clusters, words, codes, origins):  # type: ignore[no-untyped-def]
+    """(length, codes, origins) of the key of b[s:e]; length -1 where a cluster is not listed.
+
+    `codes` uint32 and `origins` int64 (byte where the character begins) come back larger where the
+    key needs it. With `words` one SPACE stands for what lies between two words.
+    """
+    single = folding.single
+    codes, origins = _grown(codes, origins, 0, 2 * (e - s) + 2)
+    k = 0
+    gap = False
+    before_k = 0  # key and gap as they were before the last character
+    before_gap = False
+    before_i = s
+    i = s
+    while i < e:
+        code, width = decode(b, i)
+        kind = kind_of(code, single)
+        if kind == JOINS:
+            start = before_i
+            p = np.searchsorted(clusters.start, start)
+            if p == len(clusters.start) or clusters.start[p] != start:
+                return -1, codes, origins
+            i = cluster_end(b, start, e, single)
+            first = clusters.ptr[p]
+            last = clusters.ptr[p + 1]
+            codes, origins = _grown(codes, origins, k, 2 * (e - i + last - first) + 2)
+            k, gap = _put(
+                clusters.codes, first, last, words, before_gap, start, before_k, codes, origins
+            )
+            before_k, before_gap, before_i = k, gap, i  # what follows joins nothing
+            continue
+        before_k = k
+        before_gap = gap
+        before_i = i
+        if kind > 0:
+            if words and gap and k > 0:
+                codes[k] = SPACE
+                origins[k] = i
+                k += 1
+            gap = False
+            codes[k] = kind
+            origins[k] = i
+            k += 1
+        elif kind == GAP:
+            gap = True
+        elif kind <= MANY:
+            first = folding.ptr[MANY - kind]
+            last = folding.ptr[MANY - kind + 1]
+            codes, origins = _grown(codes, origins, k, 2 * (e - i + last - first) + 2)
+            k, gap = _put(folding.more, first, last, words, gap, i, k, codes, origins)
+        i += width
+    return k, codes, origins
+
+
+@nb.njit(nogil=True, cache=True)
+def clusters_of(b, offsets, rows, single):  # type: ignore[no-untyped-def]
+    """int64[m, 2]: first byte and past the last byte of the clusters of some texts."""
+    size = 0
+    for row in rows:
+        i = offsets[row]
+        while i < offsets[row + 1]:
+            code, width = decode(b, i)
+            size += kind_of(code, single) == JOINS
+            i += width
+    out = np.empty((size, 2), np.int64)
+    n = 0
+    for row in rows:
+        i = offsets[row]
+        e = offsets[row + 1]
+        while i < e:
+            code, _ = decode(b, i)
+            end = cluster_end(b, i, e, single)
+            _, width = decode(b, i)
+            if kind_of(code, single) == JOINS or end > i + width:
+                out[n, 0] = i
+                out[n, 1] = end
+                n += 1
+            i = end
+    return out[:n].copy()
+
+
+@nb.njit(nogil=True, cache=True)
+def fold_rows(b, offsets, folding, clusters, words):  # type: ignore[no-untyped-def]
+    """(codes uint32, origins int64 within each text, ptr int64[texts + 1], bool[texts] which ask
+    for their clusters and are left empty)."""
+    texts = len(offsets) - 1
+    ptr = np.zeros(texts + 1, np.int64)
+    ask = np.zeros(texts, np.bool_)
+    codes = np.empty(64, np.uint32)
+    origins = np.empty(64, np.int64)
+    all_codes = np.empty(2 * (offsets[-1] - offsets[0]) + 64, np.uint32)
+    all_origins = np.empty(len(all_codes), np.int64)
+    o = 0
+    for d in range(texts):
+        s = offsets[d]
+        k, codes, origins = fold(b, s, offsets[d + 1], folding, clusters, words, codes, origins)
+        if k < 0:
+            ask[d] = True
+            k = 0
+        all_codes, all_origins = _grown(all_codes, all_origins, o, k)
+        for q in range(k):
+            all_codes[o + q] = codes[q]
+            all_origins[o + q] = origins[q] - s
+        o += k
+        ptr[d + 1] = o
+    return all_codes[:o].copy(), all_origins[:o].copy(), ptr, ask
