@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+from contextlib import nullcontext
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +16,11 @@ from hypothesis import strategies as st
 
 from awase_client import Cursor, Options, TokenStream
 from awase_client.engine.reader import Engine
-from tests.streams import Stream
+from tests.streams import Stream, serving
 
 Source = str | list[str]
 LEAN = Options(in_flight=1)
+WORLDS = [1, 2, 3, 5, 8, 64]
 
 
 class Collected:
@@ -60,7 +65,7 @@ def places(stream: Stream, url: str, other_url: str) -> dict[str, Source]:
 
 
 @pytest.mark.parametrize("where", ["store", "server", "replicas"])
-@pytest.mark.parametrize("world", [1, 2, 3, 5, 8, 64])
+@pytest.mark.parametrize("world", WORLDS)
 def test_any_world_reads_the_same_stream(
     where: str, world: int, stream: Stream, url: str, other_url: str
 ) -> None:
@@ -127,14 +132,61 @@ def test_steps_shared_by_loader_workers_are_the_same_stream(stream: Stream, url:
         assert hashlib.sha256(collected[:until].tobytes()).hexdigest() == stream.digest(until)
 
 
-def test_numba_changes_speed_and_nothing_else(stream: Stream) -> None:
-    engine = Engine.open(stream.store, stream.plan, numba=True)
-    for start, stride in ((0, 1), (395, 1), (7, 13)):
-        count = (stream.total - start) // stride
-        np.testing.assert_array_equal(
-            engine.read(start, count, stride=stride).tokens,
-            stream.tokens[start : start + count * stride : stride],
-        )
+@pytest.mark.parametrize("numba", [True, False], ids=["numba", "numpy"])
+@pytest.mark.parametrize("where", ["store", "server"])
+def test_numba_changes_speed_and_nothing_else(
+    where: str, numba: bool, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every world, with the compiled loops from the first position on, and without them."""
+    monkeypatch.setenv("AWASE_NUMBA", str(int(numba)))
+    for module in ("order", "reader"):
+        monkeypatch.setattr(f"awase_client.engine.{module}.NUMPY_POSITIONS", -1)
+    ways = set()
+    kernels_of = Engine._compiled
+
+    def compiled(engine: Engine, count: int) -> Any:
+        kernels = kernels_of(engine, count)
+        ways.add(kernels is not None)
+        return kernels
+
+    monkeypatch.setattr(Engine, "_compiled", compiled)
+    with serving(stream.store) if where == "server" else nullcontext(str(stream.store)) as source:
+        for world in WORLDS:
+            collected = Collected(stream)
+            reached = collected.read(
+                source, stream, world=world, batch=3, start=0, steps=stream.total
+            )
+            assert collected.digest(reached) == stream.digest(reached)
+    assert ways == {numba}
+
+
+WITHOUT_NUMBA = """
+import sys, hashlib, numpy as np
+sys.modules["numba"] = None  # as where it is not installed
+from awase_client import TokenStream
+store, plan, total = sys.argv[1], sys.argv[2], int(sys.argv[3])
+for world in map(int, sys.argv[4:]):
+    rows = [None] * total
+    for rank in range(world):
+        with TokenStream(store, plan, rank=rank, world=world, batch=3) as batches:
+            for batch in batches:
+                for position, row in zip(batch.positions, batch.input_ids):
+                    rows[position] = row
+    print(hashlib.sha256(np.array(rows[: batches.cursor.position]).tobytes()).hexdigest())
+"""
+
+
+def test_where_numba_is_not_installed_every_world_reads_the_same(stream: Stream) -> None:
+    arguments = [str(stream.store), stream.plan, str(stream.total), *map(str, WORLDS)]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NUMBA, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    steps = [3 * world for world in WORLDS]
+    until = [stream.total // step * step for step in steps]
+    assert done.stdout.split() == [stream.digest(end) for end in until]
 
 
 def test_each_source_epoch_and_sequence_comes_exactly_once(stream: Stream) -> None:

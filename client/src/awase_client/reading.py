@@ -113,6 +113,8 @@ class Reading:
         )
 
     def stop(self) -> None:
+        if os.getpid() != self.pid:
+            return  # a fork: the sockets and the lock are the parent's, which reads on
         self._stop.set()
         for reader in self._readers:
             reader.abort()

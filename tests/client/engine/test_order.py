@@ -1,11 +1,9 @@
-"""The order equals unbounded integers, keeps its error bounds, and is exact at stage ends."""
+"""The order equals unbounded integers, counts on over stages, and has an inverse."""
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,140 +16,10 @@ from awase_client.engine.order import Order
 from awase_client.engine.plan import Plan
 from awase_client.engine.tree import Tree, descend
 from curation.base.digest import canonical
+from tests.client.engine.reference import Reference
 
 MakePlan = Callable[..., Plan]
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "order.json").read_text())
-
-
-class Reference:
-    """One stage in Python integers, written from the docstring of tree.py alone."""
-
-    def __init__(self, shape: list[Any], counts: list[int]) -> None:
-        self.root = self.grow(shape, counts)
-
-    def grow(self, shape: list[Any], counts: list[int]) -> tuple[int, Any]:
-        heap = []
-        for number, child in enumerate(shape):
-            node = (counts[child], child) if isinstance(child, int) else self.grow(child, counts)
-            if node[0]:
-                heap.append((node[0], number, node))
-        heapq.heapify(heap)
-        made = len(shape)
-        while len(heap) > 1:
-            x, y = heapq.heappop(heap), heapq.heappop(heap)
-            heapq.heappush(heap, (x[0] + y[0], made, (x[0] + y[0], (y[2], x[2]))))
-            made += 1
-        return heap[0][2] if heap else (0, None)
-
-    def at(self, m: int) -> tuple[int, int]:
-        weight, node = self.root
-        while isinstance(node, tuple):
-            left, right = node
-            q = (2 * m * left[0] + weight) // (2 * weight)
-            if (2 * (m + 1) * left[0] + weight) // (2 * weight) > q:
-                m, (weight, node) = q, left
-            else:
-                m, (weight, node) = m - q, right
-        return node, m
-
-
-FIBONACCI = [1, 1]
-while len(FIBONACCI) < 24:
-    FIBONACCI.append(FIBONACCI[-1] + FIBONACCI[-2])
-CASES = {
-    "one": [57],
-    "three": [700, 200, 100],
-    "equal": [50] * 64,
-    "half and 999 equal": [99_900, *[100] * 999],
-    "zipf 10000": [max(1, 40_000 // (i + 1)) for i in range(10_000)],
-    "fibonacci": FIBONACCI,
-    "one in a million": [10**6, 1],
-    "with empty sources": [0, 5, 0, 3, 0],
-    "llm-jp": [2834, 1797, 1713, 6340, 8178, 1688, 1734, 572, 51],
-}
-
-
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("numba", [True, False], ids=["numba", "numpy"])
-def test_every_prefix_keeps_under_two_and_the_end_is_exact(
-    plan: MakePlan, name: str, numba: bool
-) -> None:
-    counts = CASES[name]
-    total = sum(counts)
-    source, draw = Order(plan([counts]), numba=numba).resolve(np.arange(total))
-    assert (np.bincount(source, minlength=len(counts)) == counts).all()
-    # Each source's draws count up from 0; so its errors over all prefixes are worst just before
-    # and just after a draw, which is every place where a running count changes.
-    for s in np.flatnonzero(counts):
-        at = np.flatnonzero(source == s)
-        assert (draw[at] == np.arange(at.size)).all()
-        share = at * (counts[s] / total)
-        assert np.abs(share - np.arange(at.size)).max() < 1.68
-        assert np.abs(share + counts[s] / total - np.arange(1, at.size + 1)).max() < 1.68
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_equals_python_integers_at_every_position(plan: MakePlan, name: str) -> None:
-    counts = CASES[name]
-    total = min(sum(counts), 20_000)
-    reference = Reference(list(range(len(counts))), counts)
-    expected = [reference.at(m) for m in range(total)]
-    for numba in (True, False):
-        source, draw = Order(plan([counts]), numba=numba).resolve(np.arange(total))
-        assert list(zip(source.tolist(), draw.tolist(), strict=True)) == expected
-
-
-def test_nested_groups_keep_under_two_a_level(plan: MakePlan) -> None:
-    shape = [[0, [1, 2, [3, 4]]], [5, 6], 7]
-    counts = [4000, 900, 77, 1300, 1, 2500, 3, 1219]
-    total = sum(counts)
-    reference = Reference(shape, counts)
-    order = Order(plan([counts], tree=shape))
-    source, draw = order.resolve(np.arange(total))
-    expected = [reference.at(m) for m in range(total)]
-    assert list(zip(source.tolist(), draw.tolist(), strict=True)) == expected
-    levels = [2, 3, 3, 4, 4, 2, 2, 1]
-    for s, count in enumerate(counts):
-        at = np.flatnonzero(source == s)
-        error = np.abs(at * (count / total) - np.arange(count)).max()
-        assert error < 1.68 * levels[s]
-    group = np.flatnonzero(np.isin(source, [0, 1, 2, 3, 4]))
-    share = group.size / total
-    assert np.abs(group * share - np.arange(group.size)).max() < 1.68
-
-
-def ramp(start: list[Fraction], end: list[Fraction], step: int, steps: int) -> list[list[int]]:
-    """Counts of a ramp: the largest remainder of what is due so far, less what was given."""
-    due = [Fraction(0)] * len(start)
-    given_ = [0] * len(start)
-    rows = []
-    for j in range(steps):
-        t = Fraction(2 * j + 1, 2 * steps)
-        due = [d + ((1 - t) * a + t * b) * step for d, a, b in zip(due, start, end, strict=True)]
-        floor = [max(g, d.numerator // d.denominator) for d, g in zip(due, given_, strict=True)]
-        rest = step * (j + 1) - sum(floor)
-        for s in sorted(range(len(due)), key=lambda s: (floor[s] - due[s], s))[:rest]:
-            floor[s] += 1
-        rows.append([f - g for f, g in zip(floor, given_, strict=True)])
-        given_ = floor
-    return rows
-
-
-def test_a_ramp_keeps_under_three_against_its_weights_at_every_prefix(plan: MakePlan) -> None:
-    start = [Fraction(1, 2), Fraction(3, 10), Fraction(1, 5), Fraction(0)]
-    end = [Fraction(1, 10), Fraction(1, 2), Fraction(399, 1000), Fraction(1, 1000)]
-    rows = ramp(start, end, 157, 64)
-    order = Order(plan(rows, sequences=[301] * 4))
-    source, draw = order.resolve(np.arange(64 * 157))
-    seen = np.zeros((64 * 157 + 1, 4))
-    seen[np.arange(1, 64 * 157 + 1), source] = 1
-    seen = np.cumsum(seen, axis=0)
-    t = np.repeat((2 * np.arange(64) + 1) / 128, 157)[:, None]
-    weights = (1 - t) * np.array(start, dtype=float) + t * np.array(end, dtype=float)
-    due = np.vstack([np.zeros(4), np.cumsum(weights, axis=0)])
-    assert np.abs(seen - due).max() < 2.68
-    for s in range(4):
-        assert (draw[source == s] == np.arange((source == s).sum())).all()
 
 
 @settings(max_examples=60, deadline=None)
