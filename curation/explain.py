@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ _NOTES = {"curation.decontaminate.step.Decontaminate": note}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One reason that spoke against a document: the value found, the bound, and who set it."""
+    """One reason that could speak against a document: the value found, the bound, who set it."""
 
     reason: str
     condition: str
@@ -29,6 +29,27 @@ class Verdict:
     source: str
     annotate: bool
     note: str = ""  # what the step says beside it
+    failed: bool = True
+    statistic: str | None = None  # the score that was compared; None where none was
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "reason": self.reason,
+            "condition": self.condition,
+            "value": self.value,
+            "source": self.source,
+            "annotate": self.annotate,
+            **({"note": self.note} if self.note else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Bounds within a step that no rule shows, such as which lines count, and whose they are."""
+
+    step: str
+    values: Mapping[str, Any]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +58,14 @@ class Explanation:
     kept: bool
     reason: str | None
     duplicate_of: str | None
-    verdicts: tuple[Verdict, ...]
+    rules: tuple[Verdict, ...]  # every rule with a threshold; other reasons where they failed
+    settings: tuple[Setting, ...]
     row: Mapping[str, Any]  # the audit row: every score
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The reasons that spoke against the document, those that are counted only included."""
+        return tuple(rule for rule in self.rules if rule.failed)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -46,16 +73,11 @@ class Explanation:
             "kept": self.kept,
             "reason": self.reason,
             "duplicate_of": self.duplicate_of,
-            "failed": [
-                {
-                    "reason": verdict.reason,
-                    "condition": verdict.condition,
-                    "value": verdict.value,
-                    "source": verdict.source,
-                    "annotate": verdict.annotate,
-                    **({"note": verdict.note} if verdict.note else {}),
-                }
-                for verdict in self.verdicts
+            "failed": [rule.document() for rule in self.rules if rule.failed],
+            "passed": [rule.document() for rule in self.rules if not rule.failed],
+            "settings": [
+                {"step": item.step, "values": dict(item.values), "source": item.source}
+                for item in self.settings
             ],
             "scores": self.scores,
         }
@@ -73,14 +95,14 @@ class Explanation:
 
 def explain(store: Store, manifest: DatasetManifest, name: str) -> Explanation:
     """The explanation of the document with this id; NotFound where the run never saw it."""
-    if not manifest.audit:
+    if not manifest.audit and manifest.recipe is None:
         raise NotFound(f"{manifest.reference} has no audit: it was imported, not curated")
     for item in manifest.audit:
         path = manifest.file(store, item)
         table = pq.read_table(path, filters=[("id", "=", name)])
         if len(table):
             reasons = reasons_in(pq.read_schema(path))
-            return _explained(table.to_pylist()[0], reasons, rules_in(manifest))
+            return _explained(table.to_pylist()[0], reasons, manifest)
     raise NotFound(
         f"{manifest.reference}: no document of that run has the id {name!r}; "
         "ids are those of the audit files, which have a row for every input document"
@@ -94,16 +116,18 @@ def reasons_in(schema: pa.Schema) -> list[tuple[str, bool]]:
 
 def rules_in(manifest: DatasetManifest) -> dict[str, dict[str, Any]]:
     """reason -> rule (statistic, op, threshold, source) as the version's recipe has them."""
+    return {
+        f"{step['step']}.{rule['reason']}": rule | {"step": step["step"], "class": step["class"]}
+        for step in _steps_in(manifest)
+        for rule in step.get("rules", ())
+    }
+
+
+def _steps_in(manifest: DatasetManifest) -> list[dict[str, Any]]:
     recipe = manifest.recipe or {}
     own = next((d for d in recipe.get("datasets", []) if d["name"] == manifest.name), None)
     first = [recipe.get(name) for name in ("extraction", "normalise", "language")]
-    steps = [*first, *(own["steps"] if own else ())]
-    return {
-        f"{step['step']}.{rule['reason']}": rule | {"step": step["step"], "class": step["class"]}
-        for step in steps
-        if step
-        for rule in step.get("rules", ())
-    }
+    return [step for step in (*first, *(own["steps"] if own else ())) if step]
 
 
 def failed_bits(row: Mapping[str, Any], count: int) -> list[int]:
@@ -112,32 +136,64 @@ def failed_bits(row: Mapping[str, Any], count: int) -> list[int]:
 
 
 def _explained(
-    row: dict[str, Any], reasons: list[tuple[str, bool]], rules: dict[str, dict[str, Any]]
+    row: dict[str, Any], reasons: list[tuple[str, bool]], manifest: DatasetManifest
 ) -> Explanation:
+    rules = rules_in(manifest)
+    failed = set(failed_bits(row, len(reasons)))
     verdicts = []
-    for bit in failed_bits(row, len(reasons)):
-        reason, annotate = reasons[bit]
+    statistic: str | None
+    for bit, (reason, annotate) in enumerate(reasons):
         rule = rules.get(reason)
         if rule is not None:
             statistic = f"{rule['step']}.{rule['statistic']}"
             condition = f"{statistic} {rule['op']} {rule['threshold']}"
+            value, source = row[statistic], rule["source"]
             say = _NOTES.get(rule["class"])
-            noted = say(row, rule["step"]) if say else ""
-            verdict = Verdict(reason, condition, row[statistic], rule["source"], annotate, noted)
+            noted = say(row, rule["step"]) if say and bit in failed else ""
+        elif bit in failed:
+            statistic, noted = None, ""
+            (condition, value), source = _own(reason, row, manifest), "the recipe"
         else:
-            condition, value = _own(reason, row)
-            verdict = Verdict(reason, condition, value, "the recipe", annotate)
-        verdicts.append(verdict)
+            continue
+        verdicts.append(
+            Verdict(reason, condition, value, source, annotate, noted, bit in failed, statistic)
+        )
     return Explanation(
-        row["id"], row["kept"], row["reason"], row["duplicate_of"], tuple(verdicts), row
+        row["id"],
+        row["kept"],
+        row["reason"],
+        row["duplicate_of"],
+        tuple(verdicts),
+        tuple(_settings(manifest)),
+        row,
     )
 
 
-def _own(reason: str, row: Mapping[str, Any]) -> tuple[str, Any]:
+def _own(reason: str, row: Mapping[str, Any], manifest: DatasetManifest) -> tuple[str, Any]:
     """(condition, value) of the reasons that are no rule of a step."""
+    datasets = (manifest.recipe or {})["datasets"]
     if reason == LANGUAGE_REASON:
+        taken = "; ".join(
+            f"{item['name']} takes {', '.join(item['languages'] or ['any other'])} "
+            f"from {item['min_score']}"
+            for item in datasets
+        )
         found = f"{row['language.label']} {row['language.score']:.4f}"
-        return "its language and score fit no dataset of the recipe", found
+        return f"its language and score fit no dataset of the recipe ({taken})", found
     if reason in (EXACT_REASON, NEAR_REASON):
         return "an earlier document is the same or nearly so", row["duplicate_of"]
-    return ("the recipe's keep condition is not true" if reason == KEEP_REASON else reason), None
+    if reason == KEEP_REASON:
+        own = next(item for item in datasets if item["name"] == manifest.name)
+        return f"the recipe's keep condition is not true: {own['keep']}", None
+    return reason, None
+
+
+def _settings(manifest: DatasetManifest) -> Iterator[Setting]:
+    for step in _steps_in(manifest):
+        if source := step.get("source"):
+            plain = {
+                name: value
+                for name, value in step["settings"].items()
+                if value is not None and not isinstance(value, list) and "sha256:" not in str(value)
+            }
+            yield Setting(step["step"], plain, source)

@@ -60,6 +60,7 @@ class Language:
         Statistic("whole", pa.bool_(), "", "judged on the whole text"),
     )
     rules: tuple[Rule, ...] = ()
+    source: str = "awase docs/rules.md, Thresholds of our own: prefix and margin"
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -51,6 +51,7 @@ _CP932_MOJIBAKE = "[縺繧繝譁]"
 RULES = ("newlines", "controls", "mojibake", "halfwidth_kana", "fullwidth_ascii")
 SWITCHES = (*RULES, "ideographic_space", "nfc")
 
+_OURS = "awase docs/rules.md, Thresholds of our own"
 MAX_MOJIBAKE = 0.03
 MAX_REPLACEMENT = 0.001
 
@@ -68,8 +69,11 @@ class Normalise:
         Statistic("changed", pa.bool_(), "", "the text was changed by a rule of this step"),
     )
     rules: tuple[Rule, ...] = (
-        Rule("mojibake", "mojibake", ">=", MAX_MOJIBAKE, "awase: 3 % of 縺繧繝譁"),
-        Rule("replacement", "replacement", ">", MAX_REPLACEMENT, "awase: 0.1 % of U+FFFD"),
+        Rule("mojibake", "mojibake", ">=", MAX_MOJIBAKE, f"{_OURS}: 3 % of 縺繧繝譁"),
+        Rule("replacement", "replacement", ">", MAX_REPLACEMENT, f"{_OURS}: 0.1 % of U+FFFD"),
+    )
+    source: str = (
+        "Unicode Standard Annex 15 (NFC); ftfy 6 fix_encoding; docs/curation.md says which"
     )
     settings: dict[str, Any] = field(default_factory=dict)
 

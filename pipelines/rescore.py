@@ -125,7 +125,8 @@ def _check(manifest: DatasetManifest, recipe: Recipe, dataset: DatasetRecipe) ->
     stored = manifest.recipe or {}
     own = next(item for item in stored["datasets"] if item["name"] == manifest.name)
     steps = [stored.get("extraction"), stored["normalise"], stored["language"], *own["steps"]]
-    known = {s["step"]: {k: v for k, v in s.items() if k != "rules"} for s in steps if s}
+    told = ("rules", "source")  # they change no score
+    known = {s["step"]: {k: v for k, v in s.items() if k not in told} for s in steps if s}
     advice = "its scores must be taken anew: run `awase curate` with the recipe and the input"
     for step in (*common(recipe), *dataset.steps):
         if step.name not in known:

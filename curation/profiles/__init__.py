@@ -18,7 +18,9 @@ the order in which they are checked:
 A rule's key is the reason it gives. `statistic` names the statistic where it is not the reason.
 Exactly one of `max` (fails above), `min` (fails under), `under` (fails at or above), `over` (fails
 at or under), `is` (fails when equal) holds the threshold. `source` is required: it says by whose
-authority. `annotate: true` counts the failures and drops nothing.
+authority; that of a step says so for the bounds among its options. `annotate: true` counts the
+failures and drops nothing. `language: whole` beside `steps` has the language of whole texts judged,
+as the peer does, where the recipe says nothing of it; `prefix`, the default, of their first part.
 """
 
 from curation.profiles.read import (

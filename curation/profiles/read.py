@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.base.errors import NotFound
+from curation.base.errors import AwaseError, NotFound
 from curation.base.fields import Fields, nearest
 from curation.base.yaml import Document, Mapping, Node, Problems, read
 from curation.profiles.kinds import KINDS, step_class
+from curation.rules.base import RuleStep
 from curation.steps import PART, Op, Rule, Step
 
 FOLDER = Path(__file__).parent
@@ -25,6 +26,7 @@ class Profile:
     name: str
     description: str
     steps: tuple[Step, ...]
+    whole_text: bool = False  # its peer identifies the language of whole texts
 
 
 def profile_names() -> list[str]:
@@ -64,14 +66,15 @@ def read_profile(name: str | Path, *, words: bool = True) -> Profile:
 
 def _profile(document: Document, around: Around) -> Profile:
     problems = document.problems
-    keys = ("version", "name", "description", "steps")
+    keys = ("version", "name", "description", "language", "steps")
     fields = Fields(document.root, problems, known=keys, required=("version", "name", "steps"))
     fields.integer("version", minimum=1, maximum=1)
     name = fields.text("name") or ""
     description = fields.text("description") or ""
+    whole = fields.choice("language", ("prefix", "whole"), "prefix") == "whole"
     steps = read_steps(fields.items("steps", maximum=MAX_STEPS), problems, "steps", around)
     problems.finish()
-    return Profile(name, description, tuple(steps))
+    return Profile(name, description, tuple(steps), whole)
 
 
 def read_steps(nodes: Sequence[Node], problems: Problems, path: str, around: Around) -> list[Step]:
@@ -96,7 +99,11 @@ def read_steps(nodes: Sequence[Node], problems: Problems, path: str, around: Aro
 def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | None:
     before = len(problems.found)
     fields = Fields(
-        node, problems, path, known=("step", "name", "options", "rules"), required=("step",)
+        node,
+        problems,
+        path,
+        known=("step", "name", "source", "options", "rules"),
+        required=("step",),
     )
     kind = fields.text("step")
     if kind is None:
@@ -108,6 +115,7 @@ def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | N
     name = fields.text("name")
     if name is not None and not PART.fullmatch(name):
         fields.report("name", f"a name has a-z, 0-9 and '_', a letter first; found {name!r}")
+    source = fields.text("source") or ""
     statistics = {statistic.name: statistic for statistic in cls.statistics}
     rules = _rules(fields, list(statistics))
     if kind == "decontaminate":  # its options are not plain values
@@ -117,7 +125,12 @@ def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | N
     options = _options(fields, cls.options)
     if len(problems.found) > before:
         return None
-    step: Step = cls(rules=rules, name=name, **options)
+    try:
+        step: RuleStep = cls(rules=rules, name=name, **options)
+    except AwaseError as error:  # an option's value: a list that is not there, too many stop words
+        fields.report("options", str(error))
+        return None
+    step.source = source
     return step
 
 

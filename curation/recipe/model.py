@@ -44,6 +44,7 @@ class DatasetRecipe:
     steps: tuple[Step, ...]
     keep: Predicate | None
     dedup: Dedup
+    whole_text: bool = False  # its profile asks for the language of whole texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,9 @@ class Recipe:
 
 
 def _step_document(step: Step) -> dict[str, Any]:
-    return fingerprint_of(step) | {"rules": rules_document(step)}
+    source = getattr(step, "source", "")
+    named = {"source": source} if source else {}
+    return fingerprint_of(step) | named | {"rules": rules_document(step)}
 
 
 def _dataset_document(dataset: DatasetRecipe) -> dict[str, Any]:

@@ -43,8 +43,10 @@ def _recipe(document: yaml.Document, text: str, folder: Path) -> Recipe:
     fields.integer("version", minimum=VERSION, maximum=VERSION)
     options = input_of(fields.inner("input", known=INPUT_KEYS), folder)
     normalise = _normalise(fields)
-    language = _language(fields.inner("language", known=("model", "prefix", "margin")), folder)
     datasets = _datasets(fields, folder, chat=options.read.chat is not None)
+    prefix = None if any(dataset.whole_text for dataset in datasets) else PREFIX_CHARACTERS
+    inner = fields.inner("language", known=("model", "prefix", "margin"))
+    language = _language(inner, folder, prefix=prefix)
     output = _output(fields.inner("output", known=("shard_bytes", "row_group_bytes")))
     name = fields.text("name") or Path(document.file).stem
     description = fields.text("description") or ""
@@ -62,16 +64,15 @@ def _normalise(fields: Fields) -> Normalise | None:
     return Normalise(frozenset(name for name in SWITCHES if not inner.flag(name, True)))
 
 
-def _language(fields: Fields | None, folder: Path) -> Language:
+def _language(fields: Fields | None, folder: Path, *, prefix: int | None) -> Language:
     if fields is None:
-        return Language()
+        return Language(prefix=prefix)
     model = fields.text("model")
-    prefix: int | None = PREFIX_CHARACTERS
     node = fields.value("prefix")
     if isinstance(node, yaml.Scalar) and node.kind == "null":
         prefix = None
     else:
-        prefix = fields.integer("prefix", PREFIX_CHARACTERS, minimum=1, maximum=10**9)
+        prefix = fields.integer("prefix", prefix, minimum=1, maximum=10**9)
     margin = _share(fields, "margin", MARGIN)
     try:
         return Language(None if model is None else str(folder / model), prefix, margin)
@@ -120,7 +121,8 @@ def _dataset(name: str, fields: Fields, folder: Path, *, chat: bool) -> DatasetR
         if not languages:
             fields.report("languages", "name at least one language, or leave the key out for all")
     words = languages is None or UNSPACED.isdisjoint(languages)
-    steps = _annotated(_steps(fields, folder, chat=chat, words=words), fields)
+    own, whole = _steps(fields, folder, chat=chat, words=words)
+    steps = _annotated(own, fields)
     return DatasetRecipe(
         name,
         languages,
@@ -128,18 +130,25 @@ def _dataset(name: str, fields: Fields, folder: Path, *, chat: bool) -> DatasetR
         steps,
         _keep(fields),
         _dedup(fields, words=languages is None or "ja" not in languages),
+        whole,
     )
 
 
-def _steps(fields: Fields, folder: Path, *, chat: bool, words: bool) -> tuple[Step, ...]:
+def _steps(
+    fields: Fields, folder: Path, *, chat: bool, words: bool
+) -> tuple[tuple[Step, ...], bool]:
+    """(steps of the profile and the dataset's own, whether whole texts decide the language)"""
     from curation.profiles import Around, read_profile, read_steps
 
     steps: list[Step] = []
+    whole = False
     profile = fields.text("profile")
     if profile is not None:
         path = folder / profile if profile.endswith((".yaml", ".yml")) else None
         try:
-            steps += read_profile(profile if path is None else path, words=words).steps
+            found = read_profile(profile if path is None else path, words=words)
+            steps += found.steps
+            whole = found.whole_text
         except InvalidDocument as error:
             fields.problems.extend(error.problems)
         except AwaseError as error:
@@ -152,7 +161,7 @@ def _steps(fields: Fields, folder: Path, *, chat: bool, words: bool) -> tuple[St
     names = [step.name for step in steps]
     for name in sorted({name for name in names if names.count(name) > 1}):
         fields.report("steps", f"the step {name!r} is in the profile already: give it a `name`")
-    return tuple(steps)
+    return tuple(steps), whole
 
 
 def _annotated(steps: tuple[Step, ...], fields: Fields) -> tuple[Step, ...]:

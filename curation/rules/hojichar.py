@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.base.errors import UsageError
 from curation.kernels import hojichar as k
 from curation.kernels.buffers import utf8_view
 from curation.kernels.classes import decimal_digits
@@ -54,8 +55,8 @@ class HojiChar(RuleStep):
 
 
 @cache
-def _trie(source: str, bounded: bool) -> Trie:
-    return build_trie(word_list(source).words, bound_katakana=bounded)
+def _trie(words: tuple[str, ...], bounded: bool) -> Trie:
+    return build_trie(words, bound_katakana=bounded)
 
 
 class WordHits(RuleStep):
@@ -63,11 +64,15 @@ class WordHits(RuleStep):
 
     `list` is a file or a list of the installed HojiChar (`curation.wordlists`). With
     `katakana_boundaries` a word of katakana counts only where no katakana stands beside it, so that
-    アス is not found in アスパラガス.
+    アス is not found in アスパラガス. `without` names words of the list that are left out.
     """
 
     default_name = "word_hits"
-    options: ClassVar[dict[str, type]] = {"list": str, "katakana_boundaries": bool}
+    options: ClassVar[dict[str, type]] = {
+        "list": str,
+        "katakana_boundaries": bool,
+        "without": list,
+    }
     statistics = (
         integer("hits", "matches", "occurrences of the words"),
         fraction("hits_per_1000", "occurrences by 1,000 characters", "1/1000 characters"),
@@ -79,21 +84,26 @@ class WordHits(RuleStep):
         *,
         list: str = "hojichar:adult_keywords_ja",
         katakana_boundaries: bool = True,
+        without: Sequence[str] = (),
         rules: Sequence[Rule] = (),
         name: str | None = None,
     ) -> None:
         super().__init__(rules=rules, name=name)
-        words = word_list(list)
-        self.source = list
-        self._source = (list, katakana_boundaries)
+        found = word_list(list)
+        if unknown := sorted(set(without) - set(found.words)):
+            raise UsageError(f"step {self.name}: the list {list} has no word {unknown[0]!r}")
+        self.words = tuple(word for word in found.words if word not in without)
         self.settings: dict[str, Any] = {
-            "list": words.digest,
-            "license": words.license,
+            "list": found.digest,
+            "license": found.license,
             "katakana_boundaries": katakana_boundaries,
+            **({"without": sorted(without)} if without else {}),
         }
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
-        found = count_phrases(*utf8_view(text), _trie(*self._source))
+        found = count_phrases(
+            *utf8_view(text), _trie(self.words, self.settings["katakana_boundaries"])
+        )
         characters = pc.utf8_length(text).to_numpy(zero_copy_only=False)
         return Scored(
             self.arrays(

@@ -134,6 +134,7 @@ def _executor(name: str, workers: int, partition: str | None, time_limit: str) -
 
 def _explain(reference: str, name: str, *, as_json: bool) -> None:
     from curation.explain import explain
+    from pipelines.cli.explanation import show_explanation
 
     store = open_store()
     with open_catalog() as catalog:
@@ -142,17 +143,7 @@ def _explain(reference: str, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(found.document())
         return
-    state = "kept" if found.kept else f"dropped, first reason {found.reason}"
-    click.echo(f"{found.id}: {state}")
-    if found.duplicate_of:
-        click.echo(f"it duplicates {found.duplicate_of}")
-    for verdict in found.verdicts:
-        counted = " (counted only)" if verdict.annotate else ""
-        click.echo(f"  {verdict.reason}{counted}: {verdict.condition}; found {verdict.value}")
-        if verdict.note:
-            click.echo(f"    {verdict.note}")
-        click.echo(f"    threshold from: {verdict.source}")
-    print_table(["score", "value"], [[n, v] for n, v in found.scores.items()], right=["value"])
+    show_explanation(found)
 
 
 def _rescore(recipe: Path, reference: str, *, write: bool, workers: int, as_json: bool) -> None:

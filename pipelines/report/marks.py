@@ -19,7 +19,6 @@ import pyarrow as pa
 from curation.kernels.hojichar import COMMENT_WORDS
 from curation.pii import EMAIL_MASK
 from curation.steps import Rule, Step
-from curation.wordlists import word_list
 from curation.words.languages import words_of
 
 MARKED_CHARACTERS = 50_000  # of a longer text only its beginning is looked at
@@ -232,8 +231,7 @@ _KATAKANA = "\u30a1-\u30f4\u30fc"
 
 
 @cache
-def _alternation(source: str, bounded: bool) -> re.Pattern[str]:
-    words = word_list(source).words
+def _alternation(words: tuple[str, ...], bounded: bool) -> re.Pattern[str]:
     katakana = re.compile(f"[{_KATAKANA}]+")
     inside = [w for w in words if not (bounded and katakana.fullmatch(w))]
     alone = [w for w in words if bounded and katakana.fullmatch(w)]
@@ -245,7 +243,7 @@ def _alternation(source: str, bounded: bool) -> re.Pattern[str]:
 
 
 def listed_words(text: str, step: Any, rule: Rule) -> Iterator[Span]:
-    pattern = _alternation(step.source, step.settings["katakana_boundaries"])
+    pattern = _alternation(step.words, step.settings["katakana_boundaries"])
     yield from (match.span() for match in pattern.finditer(text))
 
 

@@ -1,8 +1,23 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from curation.base.errors import InvalidDocument, NotFound
+from curation.language import PREFIX_CHARACTERS
+from curation.normalise import Normalise
 from curation.profiles import load_profile, profile_names, read_profile
+from curation.recipe import parse_recipe
 from curation.steps import check_steps
+
+# A paper, a file of a peer at a commit or release, or the table of our own in docs/rules.md.
+CITATION = re.compile(
+    r"arXiv \d{4}\.\d{5}\) (section|table) \S"
+    r"|(swallow-corpus 2d035073|datatrove 0\.10\.1|HojiChar 0\.18\.1) \w+\.py"
+    r"|llm-jp-corpus v1 \(9815fc53\) scripts/\w+\.py \w"
+    r"|huggingface/fineweb-2 d0defb24\)"
+    r"|^awase docs/rules\.md, Thresholds of our own: \S"
+)
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -13,7 +28,34 @@ def test_every_shipped_profile_loads_and_every_threshold_has_a_source(name):
     check_steps(profile.steps)
     for step in profile.steps:
         for rule in step.rules:
-            assert len(rule.source) > 10, f"{step.name}.{rule.reason}"
+            assert CITATION.search(rule.source), f"{step.name}.{rule.reason}: {rule.source}"
+        bounds = any(
+            re.fullmatch(r"[\d.]+", str(value)) and value is not True
+            for value in step.settings.values()
+        )
+        if bounds or step.rewrites:
+            assert CITATION.search(step.source), f"{step.name}: {step.source!r}"
+
+
+def test_every_threshold_of_our_own_is_in_the_table_of_the_documentation():
+    text = (Path(__file__).parents[3] / "docs" / "rules.md").read_text("utf-8")
+    table = text.partition("## Thresholds of our own")[2].partition("\n## ")[0]
+    steps = [Normalise(), *(s for name in profile_names() for s in read_profile(name).steps)]
+    for step in steps:
+        for rule in step.rules:
+            if rule.source.startswith("awase "):
+                bound = f"| `{step.name}.{rule.reason}` | {rule.op} {rule.threshold} |"
+                assert bound in table, bound
+        if step.source.startswith("awase "):
+            assert f"| `{step.name}` |" in table, step.name
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_the_language_of_whole_texts_is_judged_where_the_peer_does_so(name):
+    recipe = f"version: 1\ndatasets: {{d: {{profile: {name}}}}}\n"
+    whole = not name.endswith("-default")
+    assert parse_recipe(recipe).language.prefix == (None if whole else PREFIX_CHARACTERS)
+    assert parse_recipe(recipe + "language: {prefix: 70}\n").language.prefix == 70
 
 
 def test_an_unknown_profile_names_the_nearest():
