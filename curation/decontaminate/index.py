@@ -265,7 +265,7 @@ def _table(
     while size < 2 * len(hashes) + 2:
         size *= 2
     slots = np.full(size, -1, np.int32)
-    bloom = np.zeros(max(1, size * 8 // 64), np.uint64)  # 16 bits a gram at least: misses 1 in 16
+    bloom = np.zeros(size * 4 // 64, np.uint64)  # 8 bits a gram at least: misses pass 1 in 8
     overlap.fill(hashes, slots, bloom)
     ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     arrays = (slots, hashes, ptr, item.astype(np.int32), unit.astype(np.int32), bloom)

@@ -15,9 +15,7 @@ from curation.decontaminate.step import (
     COMMON,
     DEFAULTS,
     UNITS,
-    Action,
     Decontaminate,
-    Unit,
 )
 from curation.steps import PART, Rule
 
@@ -38,9 +36,8 @@ def read_decontaminate(
     if inner is None:
         fields.report("options", "say what happens (action) and what is looked for (sets)")
         return None
-    action: Action = "drop" if inner.choice("action", ACTIONS, "drop") == "drop" else "annotate"
-    asked = inner.choice("unit", UNITS, UNITS[words])
-    unit: Unit = "words" if asked == "words" else "characters"
+    action = ACTIONS[ACTIONS.index(inner.choice("action", ACTIONS, "drop"))]
+    unit = UNITS[UNITS.index(inner.choice("unit", UNITS, UNITS[words]))]
     usual, low, high, least, whole = DEFAULTS[unit]
     n = inner.integer("n", usual, minimum=low, maximum=high) or usual
     options: dict[str, Any] = {

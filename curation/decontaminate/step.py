@@ -20,10 +20,10 @@ from curation.kernels.buffers import utf8_view
 from curation.rules.base import RuleStep, fraction, integer, ratio
 from curation.steps import Rule, Scored, Statistic
 
-Action = Literal["drop", "annotate"]
-ACTIONS = ("drop", "annotate")
+Action = Literal["drop", "cut", "annotate"]
+ACTIONS: tuple[Action, ...] = ("drop", "cut", "annotate")
 Unit = Literal["characters", "words"]
-UNITS = ("characters", "words")
+UNITS: tuple[Unit, ...] = ("characters", "words")
 
 # n, its bounds, the least length that is looked for, and the length from which n-grams are.
 # Words: GPT-3 (arXiv 2005.14165, appendix C) takes 13 and never under 8. Characters: no published
@@ -47,8 +47,10 @@ RULE = Rule(
 class Decontaminate(RuleStep):
     """Measures what documents share with evaluation sets (`curation.decontaminate.index`).
 
-    `n`, `shortest` and `whole_below` count characters of the key or words; None takes the default
-    of the unit. UsageError, NotFound or Failed where a set's file is none.
+    With `cut` the stretches of items of which a document holds too much for a rule on `item_share`
+    leave the text, which is kept. `n`, `shortest` and `whole_below` count characters of the key or
+    words; None takes the unit's default. UsageError, NotFound or Failed say what is wrong with a
+    set's file.
     """
 
     default_name = "decontaminate"
@@ -87,7 +89,9 @@ class Decontaminate(RuleStep):
                 f"n is {low} to {high} {unit}, shortest at most n, whole_below at least n; found "
                 f"n {n}, shortest {shortest}, whole_below {whole_below}"
             )
-        if action == "annotate":
+        self.cut = None if action != "cut" else _least_share(self.rules)
+        self.rewrites = action == "cut"
+        if action != "drop":
             self.rules = tuple(replace(rule, annotate=True) for rule in self.rules)
         pinned = tuple(item.pinned() for item in sets)
         self.spec = Spec(pinned, unit == "words", n, shortest, whole_below, common)
@@ -100,6 +104,7 @@ class Decontaminate(RuleStep):
             "whole_below": whole_below,
             "common": common,
             "unicode": unicodedata.unidata_version,
+            **({} if self.cut is None else {"cut": repr(self.cut)}),
             "sets": [
                 _document(item, found) for item, found in zip(pinned, self.coverage, strict=True)
             ],
@@ -137,7 +142,24 @@ class Decontaminate(RuleStep):
             "start": pa.array(start, mask=none),
             "length": pa.array(stop - start, mask=none),
         }
-        return Scored(scores)
+        return Scored(scores, self._without(index, text, item_share))
+
+    def _without(
+        self, index: Index, text: pa.Array, item_share: npt.NDArray[np.float64]
+    ) -> pa.Array | None:
+        """The texts without what is to be cut; None where nothing is."""
+        if self.cut is None or not len(rows := np.flatnonzero(item_share >= self.cut)):
+            return None
+        spans = index.spans(text.take(pa.array(rows)), share=self.cut)
+        texts = text.to_pylist()
+        for place, row in enumerate(rows.tolist()):
+            data = texts[row].encode()
+            own = spans[spans[:, 0] == place, 1:].tolist()
+            starts = [0, *(stop for _, stop in own)]
+            stops = [*(start for start, _ in own), len(data)]
+            pieces = [data[start:stop] for start, stop in zip(starts, stops, strict=True)]
+            texts[row] = b"".join(pieces).decode()
+        return pa.array(texts, pa.large_string())
 
     def note(self, scores: Mapping[str, Any]) -> str:
         """What a report says beside an example: the item, and where it stands."""
@@ -155,6 +177,18 @@ class Decontaminate(RuleStep):
             (len(data[:start].decode()), len(data[:stop].decode()))
             for start, stop in found[:, 1:].tolist()
         ]
+
+
+def _least_share(rules: Sequence[Rule]) -> float:
+    """The least `item_share` that fails a rule."""
+    found = [
+        float(rule.threshold) if rule.op == ">=" else float(np.nextafter(rule.threshold, np.inf))
+        for rule in rules
+        if rule.statistic == "item_share" and rule.op in (">=", ">")
+    ]
+    if not found:
+        raise UsageError("action cut needs a rule on item_share with `under` or `max`")
+    return min(found)
 
 
 def _document(item: EvaluationSet, found: Coverage) -> dict[str, Any]:

@@ -55,77 +55,72 @@ def _grown(codes, origins, k, room):  # type: ignore[no-untyped-def]
     return more, places
 
 
+@nb.njit(inline="always")
+def _write(code, at, words, k, skip, codes, origins):  # type: ignore[no-untyped-def]
+    """Append a code point or a GAP that comes from the byte `at`; (k, skip).
+
+    `skip` is 1 where a gap writes nothing: between words, with `words`, and always without. Whether
+    a gap comes next cannot be predicted, so nothing here branches on it."""
+    gap = np.int64(code == GAP)
+    codes[k] = code + gap * SPACE
+    origins[k] = at
+    return k + 1 - (gap & skip), gap if words else np.int64(1)
+
+
 @nb.njit(nogil=True)
-def _put(found, first, last, words, gap, at, k, codes, origins):  # type: ignore[no-untyped-def]
-    """Append found[first:last] from the character at `at`; (k, whether a gap came last)."""
+def _write_all(found, first, last, at, words, k, skip, codes, origins):  # type: ignore[no-untyped-def]
     for q in range(first, last):
-        code = found[q]
-        if code == GAP:
-            gap = True
-            continue
-        if words and gap and k > 0:
-            codes[k] = SPACE
-            origins[k] = at
-            k += 1
-        gap = False
-        codes[k] = code
-        origins[k] = at
-        k += 1
-    return k, gap
+        k, skip = _write(np.int64(found[q]), at, words, k, skip, codes, origins)
+    return k, skip
 
 
 @nb.njit(nogil=True)
 def fold(b, s, e, folding, clusters, words, codes, origins):  # type: ignore[no-untyped-def]
     """(length, codes, origins) of the key of b[s:e]; length -1 where a cluster is not listed.
 
-    `codes` uint32 and `origins` int64 (byte where the character begins) come back larger where the
-    key needs it. With `words` one SPACE stands for what lies between two words.
+    `codes` uint32 and `origins` int64 (byte of b where the character begins) come back larger where
+    the key needs it. With `words` one SPACE stands for what lies between two words.
     """
     single = folding.single
-    codes, origins = _grown(codes, origins, 0, 2 * (e - s) + 2)
-    k = 0
-    gap = False
-    before_k = 0  # key and gap as they were before the last character
-    before_gap = False
-    before_i = s
+    codes, origins = _grown(codes, origins, 0, e - s + 2)
+    k = np.int64(0)
+    skip = np.int64(1)
+    before_k, before_skip, before_i = k, skip, s  # as they were before the last character
     i = s
     while i < e:
+        c = b[i]
+        while c < 128:
+            before_k, before_skip, before_i = k, skip, i
+            k, skip = _write(np.int64(single[c]), i, words, k, skip, codes, origins)
+            i += 1
+            c = b[i] if i < e else np.uint8(255)
+        if i >= e:
+            break
         code, width = decode(b, i)
         kind = kind_of(code, single)
         if kind == JOINS:
-            start = before_i
-            p = np.searchsorted(clusters.start, start)
-            if p == len(clusters.start) or clusters.start[p] != start:
+            p = np.searchsorted(clusters.start, before_i)
+            if p == len(clusters.start) or clusters.start[p] != before_i:
                 return -1, codes, origins
-            i = cluster_end(b, start, e, single)
-            first = clusters.ptr[p]
-            last = clusters.ptr[p + 1]
-            codes, origins = _grown(codes, origins, k, 2 * (e - i + last - first) + 2)
-            k, gap = _put(
-                clusters.codes, first, last, words, before_gap, start, before_k, codes, origins
+            i = cluster_end(b, before_i, e, single)
+            found = clusters.codes
+            first, last = clusters.ptr[p], clusters.ptr[p + 1]
+            codes, origins = _grown(codes, origins, k, e - i + last - first + 2)
+            k, skip = _write_all(
+                found, first, last, before_i, words, before_k, before_skip, codes, origins
             )
-            before_k, before_gap, before_i = k, gap, i  # what follows joins nothing
+            before_k, before_skip, before_i = k, skip, i  # what follows joins nothing
             continue
-        before_k = k
-        before_gap = gap
-        before_i = i
-        if kind > 0:
-            if words and gap and k > 0:
-                codes[k] = SPACE
-                origins[k] = i
-                k += 1
-            gap = False
-            codes[k] = kind
-            origins[k] = i
-            k += 1
-        elif kind == GAP:
-            gap = True
+        before_k, before_skip, before_i = k, skip, i
+        if kind >= 0:
+            k, skip = _write(kind, i, words, k, skip, codes, origins)
         elif kind <= MANY:
-            first = folding.ptr[MANY - kind]
-            last = folding.ptr[MANY - kind + 1]
-            codes, origins = _grown(codes, origins, k, 2 * (e - i + last - first) + 2)
-            k, gap = _put(folding.more, first, last, words, gap, i, k, codes, origins)
+            first, last = folding.ptr[MANY - kind], folding.ptr[MANY - kind + 1]
+            codes, origins = _grown(codes, origins, k, e - i + last - first + 2)
+            k, skip = _write_all(folding.more, first, last, i, words, k, skip, codes, origins)
         i += width
+    if words and k > 0 and codes[k - 1] == SPACE:
+        k -= 1
     return k, codes, origins
 
 

@@ -43,7 +43,10 @@ def hashes_of(items, tokens, chosen, n, words, lead):  # type: ignore[no-untyped
         first = items.first[item]
         count = n if lead else items.first[item + 1] - first
         grams = count - n + 1
-        rolling(items.codes, tokens, first, count, n, words, hashes[o : o + grams])
+        if words:
+            rolling(tokens, first, count, n, hashes[o : o + grams])
+        else:
+            rolling(items.codes, first, count, n, hashes[o : o + grams])
         for k in range(grams):
             owner[o + k] = item
             unit[o + k] = first + k

@@ -90,23 +90,38 @@ def _wholes(grams, g, u, units, items, words, codes, begin, end, hits, found):  
 
 
 @nb.njit(nogil=True)
-def _scan(codes, begin, end, tokens, units, items, grams, n, whole, words, hits, found):  # type: ignore[no-untyped-def]
-    """Add all hits of one document: (unit, units, gram, or -1 - item where it is a whole item)."""
+def _candidates(values, units, n, bloom, at, hashes):  # type: ignore[no-untyped-def]
+    """Write the last unit and the hash of the n-grams that may be in the index; how many.
+
+    Without a branch, so that the bits of many n-grams are fetched at once."""
     top = power(n)
-    bits = np.uint64(len(grams.bloom) - 1)
+    bits = np.uint64(len(bloom) - 1)
     h = np.uint64(0)
-    for t in range(units):
-        h = h * MULTIPLIER + (tokens[t] if words else np.uint64(codes[t]) + _U1)
-        if t >= n:
-            h -= top * (tokens[t - n] if words else np.uint64(codes[t - n]) + _U1)
-        if t < n - 1:
-            continue
+    for t in range(min(n - 1, units)):
+        h = h * MULTIPLIER + (np.uint64(values[t]) + _U1)
+    found = np.int64(0)
+    old = np.uint64(0)
+    for t in range(n - 1, units):
+        h = h * MULTIPLIER + (np.uint64(values[t]) + _U1) - top * old
         x = spread(h)
-        if (grams.bloom[(x >> np.uint64(6)) & bits] >> (x & np.uint64(63))) & _U1 == 0:
-            continue
-        u = t - n + 1
+        at[found] = t
+        hashes[found] = x
+        found += np.int64((bloom[(x >> np.uint64(6)) & bits] >> (x & np.uint64(63))) & _U1)
+        old = np.uint64(values[t - n + 1]) + _U1
+    return found
+
+
+@nb.njit(nogil=True)
+def _scan(codes, begin, end, tokens, units, items, grams, n, whole, words, at, hashes, hits, found):  # type: ignore[no-untyped-def]
+    """Add all hits of one document: (unit, units, gram, or -1 - item where it is a whole item)."""
+    if words:
+        candidates = _candidates(tokens, units, n, grams.bloom, at, hashes)
+    else:
+        candidates = _candidates(codes, units, n, grams.bloom, at, hashes)
+    for c in range(candidates):
+        u = at[c] - n + 1
         i, j = bounds(begin, end, u, n, words)
-        g = _find(grams, x, items, n, words, codes, i, j)
+        g = _find(grams, hashes[c], items, n, words, codes, i, j)
         if g < 0:
             continue
         if whole:
@@ -214,24 +229,26 @@ def _search(b, s, e, folding, clusters, words, items, grams, n, wholes, m, room)
     """(units, hits, room) of the document b[s:e]; units -1 where a cluster is not listed.
 
     `room` holds arrays that come back larger where a document needs it."""
-    codes, origins, begin, end, tokens, hits = room
+    codes, origins, begin, end, tokens, at, hashes, hits = room
     units, codes, origins = fold(b, s, e, folding, clusters, words, codes, origins)
+    if units > len(at):
+        begin = np.empty(2 * units, np.int64)
+        end = np.empty(2 * units, np.int64)
+        tokens = np.empty(2 * units, np.uint64)
+        at = np.empty(2 * units, np.int64)
+        hashes = np.empty(2 * units, np.uint64)
     if words and units > 0:
-        if units >= len(begin):
-            begin = np.empty(2 * units, np.int64)
-            end = np.empty(2 * units, np.int64)
-            tokens = np.empty(2 * units, np.uint64)
         units = split(codes, 0, units, begin, end, tokens, 0)
     found = 0
     if len(grams.hash):
         hits, found = _scan(
-            codes, begin, end, tokens, units, items, grams, n, False, words, hits, found
+            codes, begin, end, tokens, units, items, grams, n, False, words, at, hashes, hits, found
         )
     if len(wholes.hash):
         hits, found = _scan(
-            codes, begin, end, tokens, units, items, wholes, m, True, words, hits, found
+            codes, begin, end, tokens, units, items, wholes, m, True, words, at, hashes, hits, found
         )
-    return units, found, (codes, origins, begin, end, tokens, hits)
+    return units, found, (codes, origins, begin, end, tokens, at, hashes, hits)
 
 
 @nb.njit(nogil=True)
@@ -240,6 +257,8 @@ def _room():  # type: ignore[no-untyped-def]
         np.empty(64, np.uint32),
         np.empty(64, np.int64),
         np.empty(64, np.int64),
+        np.empty(64, np.int64),
+        np.empty(64, np.uint64),
         np.empty(64, np.int64),
         np.empty(64, np.uint64),
         np.empty((64, 3), np.int64),
@@ -261,7 +280,7 @@ def overlaps(b, offsets, rows, folding, clusters, words, items, grams, n, wholes
         out[row, ITEM] = -1
         if found == 0:
             continue
-        _, origins, begin, end, _, hits = room
+        _, origins, begin, end, _, _, _, hits = room
         work.generation[0] += 1
         item = _best(hits, found, items, grams, work.generation[0], work)
         order = np.argsort(hits[:found, 0], kind="mergesort")
@@ -296,7 +315,7 @@ def spans(b, offsets, rows, folding, clusters, words, items, grams, n, wholes, m
         )
         if found == 0:
             continue
-        _, origins, begin, end, _, hits = room
+        _, origins, begin, end, _, _, _, hits = room
         work.generation[0] += 1
         _best(hits, found, items, grams, work.generation[0], work)
         order = np.argsort(hits[:found, 0], kind="mergesort")

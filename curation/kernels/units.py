@@ -61,14 +61,13 @@ def split(codes, first, last, begin, end, tokens, w):  # type: ignore[no-untyped
 
 
 @nb.njit(nogil=True)
-def rolling(codes, tokens, first, count, n, words, out):  # type: ignore[no-untyped-def]
-    """out[k] = hash of the n units from first + k on, for all that end before first + count."""
+def rolling(values, first, count, n, out):  # type: ignore[no-untyped-def]
+    """out[k] = hash of the n values from first + k on, for all that end before first + count."""
     top = power(n)
     h = np.uint64(0)
     for t in range(count):
-        u = first + t
-        h = h * MULTIPLIER + (tokens[u] if words else np.uint64(codes[u]) + _U1)
+        h = h * MULTIPLIER + (np.uint64(values[first + t]) + _U1)
         if t >= n:
-            h -= top * (tokens[u - n] if words else np.uint64(codes[u - n]) + _U1)
+            h -= top * (np.uint64(values[first + t - n]) + _U1)
         if t >= n - 1:
             out[t - n + 1] = spread(h)

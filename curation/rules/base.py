@@ -34,7 +34,7 @@ class RuleStep:
     """
 
     default_name: ClassVar[str]
-    rewrites: ClassVar[bool] = False  # whether `score` may give another text
+    rewrites: bool = False  # whether `score` may give another text
     source: str = ""  # by whose authority the step's own bounds are what they are
     options: ClassVar[dict[str, type]] = {}  # what a profile may give, and its type
     statistics: tuple[Statistic, ...]

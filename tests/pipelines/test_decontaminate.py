@@ -10,6 +10,7 @@ from curation.base.errors import UsageError
 from curation.base.store import Store
 from curation.explain import explain
 from curation.recipe import read_recipe
+from curation.shards.reader import iter_batches
 from pipelines.cli.main import run as cli
 from pipelines.curate import CurateResult, curate, plan_run
 from pipelines.rescore import rescore, rescore_write
@@ -141,6 +142,20 @@ def test_annotate_counts_and_drops_nothing(folder: Path) -> None:
     rows = audit(folder, result)
     failed = {name for name, row in rows.items() if row["failed_0"]}
     assert failed == {"whole", "wide", "english"}
+
+
+def test_cut_takes_the_item_out_of_the_text_and_keeps_the_rest(folder: Path) -> None:
+    write_recipe(folder, action="cut")
+    result = run(folder)
+    assert result.manifest.counts["dropped"] == 0
+    rows = list(iter_batches(Store(folder / "store"), result.manifest, columns=["id", "text"]))
+    texts = {row["id"]: row["text"] for batch in rows for row in batch.to_pylist()}
+    assert texts["whole"] == TEXTS["whole"].replace(QUESTION[:-1], "")
+    assert texts["wide"] == TEXTS["wide"].replace(SHORT.replace("は", "は "), "")
+    for name in ("clean", "part", "near"):
+        assert texts[name] == TEXTS[name]
+    found = audit(folder, result)["whole"]
+    assert (found["decontaminate.item_share"], found["decontaminate.length"]) == (1, 52)
 
 
 def test_explain_names_the_item_the_place_and_the_source(
