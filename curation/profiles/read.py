@@ -121,7 +121,10 @@ def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | N
     if kind == "decontaminate":  # its options are not plain values
         from curation.decontaminate.read import read_decontaminate
 
-        return read_decontaminate(fields, around.folder, rules=rules, name=name, words=around.words)
+        own = read_decontaminate(fields, around.folder, rules=rules, name=name, words=around.words)
+        if own is not None and source:
+            own.source = source
+        return own
     options = _options(fields, cls.options)
     if len(problems.found) > before:
         return None

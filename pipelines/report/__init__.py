@@ -1,10 +1,11 @@
 """The report of a run: one HTML file that needs nothing else, for people.
 
-    gather    the numbers, from manifests, audits and commit records
-    examples  dropped documents and the part of each that the rule is about
-    marks     where a rule bites in a text
-    charts    histograms as SVG
-    page      all of it as HTML
+    evaluation  evaluation sets and the documents that hold their items
+    gather      the numbers, from manifests, audits and commit records
+    examples    dropped documents and the part of each that the rule is about
+    marks       where a rule bites in a text
+    charts      histograms as SVG
+    page        all of it as HTML
 
 Open first: `page.write_report`.
 """

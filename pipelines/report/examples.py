@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from curation.base.store import Store
 from curation.plan import EXACT_REASON, LANGUAGE_REASON, NEAR_REASON, Reason
-from curation.shards.manifest import DatasetManifest
+from curation.shards.manifest import DataFile, DatasetManifest, Shard
 from curation.steps import column
 from pipelines.report.gather import audit_columns
 from pipelines.report.marks import Span, marks
@@ -59,7 +59,7 @@ def examples_of(
     if not chosen:
         return []
     found = []
-    rows = _dropped_rows(store, manifest, [dropped for dropped, _, _ in chosen])
+    rows = texts_at(store, manifest, manifest.dropped, [dropped for dropped, _, _ in chosen])
     for (_, audit, note), row in zip(chosen, rows, strict=True):
         text = row["text"]
         value = "" if values is None or np.isnan(values[audit]) else f"{values[audit]:.4g}"
@@ -118,13 +118,13 @@ def _spread(count: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, EXAMPLES).astype(np.int64))
 
 
-def _dropped_rows(
-    store: Store, manifest: DatasetManifest, rows: Sequence[int]
+def texts_at(
+    store: Store, manifest: DatasetManifest, files: Sequence[DataFile | Shard], rows: Sequence[int]
 ) -> Iterator[dict[str, str]]:
-    """id and text of some dropped documents, by their rows (ascending)."""
+    """id and text of some documents of the dropped files or the shards, by row (ascending)."""
     wanted = list(rows)
     first = 0
-    for item in manifest.dropped:
+    for item in files:
         with pq.ParquetFile(manifest.file(store, item)) as file:
             for group in range(file.metadata.num_row_groups):
                 count = file.metadata.row_group(group).num_rows

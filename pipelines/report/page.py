@@ -13,6 +13,7 @@ from curation.plan import EXACT_REASON, KEEP_REASON, NEAR_REASON, DatasetPlan, R
 from curation.run import check_bad_records
 from curation.shards.manifest import DatasetManifest
 from pipelines.report.charts import histogram
+from pipelines.report.evaluation import evaluations
 from pipelines.report.examples import examples_of
 from pipelines.report.gather import (
     Amount,
@@ -88,6 +89,7 @@ def _dataset(
         "funnel": counted,
         "histograms": histograms,
         "examples": examples,
+        "evaluations": evaluations(store, manifest, dataset),
         "tables": {title: top_values(store, manifest, name) for title, name in _TABLES.items()},
     }
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -142,6 +143,16 @@ def test_annotate_counts_and_drops_nothing(folder: Path) -> None:
     rows = audit(folder, result)
     failed = {name for name, row in rows.items() if row["failed_0"]}
     assert failed == {"whole", "wide", "english"}
+    page = result.report.read_text("utf-8")
+    section = page[page.index("Evaluation sets: decontaminate (annotate)") :]
+    numbers = re.findall(r'<td class="n">([0-9,]+)</td>', section)
+    # q1 and q2 with and without choices, of which q2 has none; then the one line
+    assert [int(n) for n in numbers[:22]] == [
+        *(2, 4, 2, 1, 0, 0, 0, 1, 3, 2, 2),
+        *(1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1),
+    ]
+    assert f"<mark>{QUESTION[:22]}</mark>" in section  # it fails no rule, and is shown
+    assert "whole · kept · item_share = 1.00 · quiz item q1: question" in section
 
 
 def test_cut_takes_the_item_out_of_the_text_and_keeps_the_rest(folder: Path) -> None:
