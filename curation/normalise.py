@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.base.marks import normal
 from curation.steps import Rule, Scored, Statistic
 
 _NEWLINES = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -30,7 +31,8 @@ _CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\u200b\u2060\ufdd0-\ufdef\ufffe\uffff]"
 )
 _KANA = re.compile("[\uff61-\uff9f]+")
-_MARKS = {"\uff9e": "\u309b", "\uff9f": "\u309c"}  # half-width marks standing alone -> ゛ ゜
+_ALONE = "\uff9e\uff9f"
+_MARKS = str.maketrans(_ALONE, "\u309b\u309c")  # half-width marks standing alone -> ゛ ゜
 _FULLWIDTH = {c: c - 0xFEE0 for c in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B))} | {
     c: c - 0xFEE0 for c in range(0xFF41, 0xFF5B)
 }
@@ -110,7 +112,7 @@ class Normalise:
         if suspect:
             text = self._widths(text)
         if "nfc" not in self.off and not unicodedata.is_normalized("NFC", text):
-            text = unicodedata.normalize("NFC", text)
+            text = normal("NFC", text)
         return text
 
     def _widths(self, text: str) -> str:
@@ -142,11 +144,9 @@ def mend(text: str) -> str:
 
 def _full_width(match: re.Match[str]) -> str:
     run = match.group()
-    alone = ""
-    while run and run[0] in _MARKS:
-        before = match.string[match.start() + len(alone) - 1] if match.start() + len(alone) else ""
-        if not alone and "\u3041" <= before <= "\u30ff":
-            break  # a mark behind full-width kana: NFC joins it to that kana
-        alone += _MARKS[run[0]]
-        run = run[1:]
-    return alone + unicodedata.normalize("NFKC", run)
+    first = run.lstrip(_ALONE)
+    alone = run[: len(run) - len(first)]
+    before = match.string[match.start() - 1] if alone and match.start() else ""
+    if "\u3041" <= before <= "\u30ff":  # a mark behind full-width kana: NFC joins it to that kana
+        return unicodedata.normalize("NFKC", run)
+    return alone.translate(_MARKS) + unicodedata.normalize("NFKC", first)

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.base.marks import normal
 from curation.kernels.buffers import Bytes, Offsets, utf8_view
 from curation.kernels.folding import (
     GAP,
@@ -52,7 +53,7 @@ def key(text: str, *, words: bool = False) -> str:
 def _folded(text: str) -> list[int]:
     """Code points of NFKC, case folded; GAP for what separates, nothing for what is left out."""
     found = []
-    for character in unicodedata.normalize("NFKC", text).casefold():
+    for character in normal("NFKC", text).casefold():
         category = unicodedata.category(character)
         code = ord(character)
         if category[0] in "LMN" and not any(code in selectors for selectors in _SELECTORS):

@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from curation.base.marks import Form, ordered
 from curation.kernels.buffers import utf8_view
+from curation.kernels.marks import rows_with_long_runs
 from curation.kernels.utf8 import decode
 
 TABLE = 0x30000  # code points above count as letters (CJK extensions G and later)
@@ -73,12 +75,23 @@ def _squeeze(b, offsets, table, out, out_offsets):  # type: ignore[no-untyped-de
     return o
 
 
+def with_marks_ordered(text: pa.Array, form: Form) -> pa.Array:
+    """The texts; those with long runs of marks as equivalents, normalised in linear time."""
+    rows = rows_with_long_runs(*utf8_view(text))
+    if not len(rows):
+        return text
+    mask = np.zeros(len(text), np.bool_)
+    mask[rows] = True
+    new = [ordered(form, text[row].as_py()) for row in rows.tolist()]
+    return pc.replace_with_mask(text, pa.array(mask), pa.array(new, text.type))
+
+
 Utf8 = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 def matching_keys(text: pa.Array) -> Utf8:
     """(bytes, offsets) of the matching keys of a batch."""
-    folded = pc.utf8_lower(pc.utf8_normalize(text, "NFKC"))
+    folded = pc.utf8_lower(pc.utf8_normalize(with_marks_ordered(text, "NFKC"), "NFKC"))
     data, offsets = utf8_view(folded)
     out = np.empty(int(offsets[-1] - offsets[0]) + 1, np.uint8)
     out_offsets = np.empty(len(offsets), np.int64)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import regex  # type: ignore[import-untyped,unused-ignore]
 
+from curation.base.marks import ordered
 from curation.kernels.buffers import from_utf8, utf8_view
 from curation.kernels.utf8 import decode
 
@@ -168,5 +169,5 @@ def simplified(texts: pa.Array) -> pa.Array:
 
     rows = found.to_pylist()
     for row in np.flatnonzero(ask).tolist():
-        rows[row] = simplify_text(texts[row].as_py())
+        rows[row] = simplify_text(ordered("NFD", texts[row].as_py()))
     return pa.array(rows, pa.large_string())

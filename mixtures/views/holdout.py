@@ -29,6 +29,7 @@ from awase_client.engine.documents import read_sealed, seal
 from awase_client.engine.files import npy_header
 from curation.base.digest import digest_file
 from curation.base.errors import IntegrityError
+from curation.base.marks import normal
 from curation.base.store import Store, atomic_file, to_json, write_atomic
 from curation.shards.manifest import DatasetManifest, Shard
 
@@ -61,7 +62,7 @@ def held_out(hashes: NDArray[np.uint64], fraction: Fraction) -> NDArray[np.bool_
 
 def hash_text(text: str) -> int:
     """The 64 bits that decide about a document with this text."""
-    data = unicodedata.normalize("NFC", text).encode()
+    data = normal("NFC", text).encode()
     return int(xxhash.xxh3_128_intdigest(data, seed=SALT)) >> 64
 
 
@@ -150,6 +151,6 @@ def _hash_column(column: pa.Array) -> NDArray[np.uint64]:
         if not piece.isascii():
             text = piece.decode()
             if not unicodedata.is_normalized("NFC", text):
-                piece = unicodedata.normalize("NFC", text).encode()
+                piece = normal("NFC", text).encode()
         out.append(xxhash.xxh3_128_intdigest(piece, seed=SALT) >> 64)
     return np.array(out, np.uint64)
