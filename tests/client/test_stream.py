@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import socket
@@ -247,6 +248,19 @@ def test_what_no_repetition_mends_is_refused_at_once(stream: Stream, url: str) -
         next(batches)
 
 
+def test_a_batch_that_cu_seqlens_could_not_count_is_refused(
+    source: str | list[str], stream: Stream
+) -> None:
+    most = (2**31 - 1) // LENGTH
+    with TokenStream(source, stream.plan, batch=most) as batches:
+        assert next(batches, None) is None
+    with (
+        TokenStream(source, stream.plan, batch=most + 1) as batches,
+        pytest.raises(BadCursor, match=r"batch 134217728 of 16 tokens: .*int32"),
+    ):
+        next(batches)
+
+
 def test_position_ids_count_from_each_document(stream: Stream) -> None:
     with TokenStream(stream.store, stream.plan, batch=4) as batches:
         batch = next(batches)
@@ -265,6 +279,12 @@ def test_position_ids_count_from_each_document(stream: Stream) -> None:
         (lambda: TokenStream("s", "p"), "a plan is named"),
         (lambda: TokenStream("s", "0" * 64, rank=2, world=2), "rank 2 of world 2"),
         (lambda: TokenStream("s", "0" * 64, batch=0), "batch 0"),
+        (
+            lambda: TokenStream("s", "0" * 64, world=10**12, batch=10**3),
+            "x batch 1000 .* more than",
+        ),
+        (lambda: TokenStream("s", "0" * 64, cursor=Cursor("0" * 64, 10**21)), "position 10{21}: a"),
+        (lambda: TokenStream("s", "0" * 64, cursor=Cursor("0" * 64, -1)), "position -1: a stream"),
         (lambda: TokenStream("s", "0" * 64, split="test"), "split 'test'"),  # type: ignore[arg-type]
         (lambda: TokenStream("s", "0" * 64, sections=["text"]), "text.* none of sources"),
         (lambda: next(TokenStream(["s", "http://a"], "0" * 64)), "a source is one store path"),
@@ -274,6 +294,17 @@ def test_position_ids_count_from_each_document(stream: Stream) -> None:
 def test_arguments_that_make_no_sense_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(BadCursor, match=message):
         make()
+
+
+def test_errors_survive_another_process_and_a_loader_that_hands_on_their_text_alone() -> None:
+    lost = Unreachable("position 44: no answer from http://a within 1 s", position=44)
+    refused = Refused("http://a/v1/plans/b answered 404: no such plan", status=404)
+    again = pickle.loads(pickle.dumps(lost)), pickle.loads(pickle.dumps(refused))
+    text = Unreachable(f"Caught in worker 1.\n{lost}"), Refused(f"Caught in worker 1.\n{refused}")
+    for unreachable, refusal in (again, text):
+        assert unreachable.position == 44
+        assert (refusal.status, refusal.exit_code) == (404, 4)
+    assert Unreachable("lost").position is None
 
 
 def test_the_package_exports_what_it_lists() -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from awase_client import BadCursor, Cursor
-from tests.streams import LENGTH, Stream
+from awase_client import BadCursor, CorruptStore, Cursor, Options, Unreachable
+from tests.streams import LENGTH, Stream, serving
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch", reason="torch is not installed: `make test-torch`")
@@ -66,6 +68,49 @@ def test_the_cursor_of_a_batch_starts_any_number_of_workers(stream: Stream) -> N
         start = TorchStream(stream.store, stream.plan, batch=4, cursor=batches[9]["cursor"])
         following = next(iter(DataLoader(start, batch_size=None, num_workers=workers)))
         assert following["positions"].tolist() == [40, 41, 42, 43]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("servers", [1, 2])
+def test_dead_servers_are_an_error_that_names_the_position_never_an_end(
+    stream: Stream, workers: int, servers: int
+) -> None:
+    """As the trainer sees it: through loader workers the error keeps its name and its text."""
+    from torch.utils.data import DataLoader
+
+    from awase_client.torch import TorchStream
+
+    options = Options(in_flight=1, request_bytes=1, timeout_seconds=2, patience_seconds=0.5)
+    with ExitStack() as running:
+        urls = [running.enter_context(serving(stream.store)) for _ in range(servers)]
+        dataset = TorchStream(urls, stream.plan, batch=4, options=options)
+        batches = iter(DataLoader(dataset, batch_size=None, num_workers=workers))
+        received = [next(batches) for _ in range(5)]
+    with pytest.raises(Unreachable) as caught:
+        received.extend(batches)
+    position = 4 * len(received)
+    assert f"position {position}: no answer from {', '.join(urls)}" in str(caught.value)
+    assert caught.value.position == position == received[-1]["cursor"]["position"]
+    got = np.concatenate([batch["input_ids"].numpy() for batch in received])
+    np.testing.assert_array_equal(got, stream.tokens[:position])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_damaged_token_file_is_named_through_loader_workers(
+    stream: Stream, workers: int, tmp_path: Path
+) -> None:
+    from torch.utils.data import DataLoader
+
+    from awase_client.torch import TorchStream
+
+    shutil.copytree(stream.store, tmp_path / "store")
+    for path in tmp_path.glob("store/tokens/*/part-00000.tok"):
+        os.truncate(path, 64)
+    dataset = TorchStream(tmp_path / "store", stream.plan, batch=4)
+    with pytest.raises(CorruptStore, match=r"dataset [a-z-]+@sha256:.*part-00000\.tok"):
+        list(DataLoader(dataset, batch_size=None, num_workers=workers))
 
 
 def test_a_state_of_other_workers_is_refused(stream: Stream) -> None:

@@ -11,6 +11,8 @@ AwaseClientError
 
 from __future__ import annotations
 
+import re
+
 
 class AwaseClientError(Exception):
     """Root of all errors raised by awase_client."""
@@ -27,14 +29,14 @@ class PlanMismatch(AwaseClientError):
 
 
 class Refused(AwaseClientError):
-    """A server's final answer; `status` is its HTTP status."""
+    """A server's final answer; `status` is its HTTP status, 0 where it is not known."""
 
     exit_code = 1
 
-    def __init__(self, message: str, *, status: int) -> None:
+    def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
-        self.status = status
-        self.exit_code = {400: 2, 404: 4, 409: 5, 422: 3}.get(status, 1)
+        self.status = _number(r"answered (\d+):", message) or 0 if status is None else status
+        self.exit_code = {400: 2, 404: 4, 409: 5, 422: 3}.get(self.status, 1)
 
 
 class Unreachable(AwaseClientError):
@@ -42,9 +44,10 @@ class Unreachable(AwaseClientError):
 
     exit_code = 75
 
-    def __init__(self, message: str, *, position: int) -> None:
+    def __init__(self, message: str, *, position: int | None = None) -> None:
         super().__init__(message)
-        self.position = position
+        named = _number(r"position (\d+): no answer", message)
+        self.position = named if position is None else position
 
 
 class CorruptFrame(AwaseClientError):
@@ -53,3 +56,9 @@ class CorruptFrame(AwaseClientError):
 
 class CorruptStore(AwaseClientError):
     exit_code = 6
+
+
+def _number(pattern: str, message: str) -> int | None:
+    """A number that a message names: torch's loader workers hand on an error's text and no more."""
+    found = re.search(pattern, message)
+    return None if found is None else int(found[1])

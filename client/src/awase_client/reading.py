@@ -8,8 +8,8 @@ from dataclasses import astuple, dataclass
 from threading import Event
 
 from awase_client.batch import join
-from awase_client.engine.block import Block
-from awase_client.errors import CorruptFrame
+from awase_client.engine.block import MAX_SLOTS_A_BLOCK, Block
+from awase_client.errors import BadCursor, CorruptFrame
 from awase_client.prefetch import Prefetcher
 from awase_client.sources import Reader, Source
 from awase_client.transport import Options
@@ -66,6 +66,12 @@ class Reading:
         self.total = first.total
         self._end = self.total if limit is None else min(limit, self.total)
         self._width = first.block.tokens.shape[1]
+        if batch * self._width > MAX_SLOTS_A_BLOCK:
+            self._readers[0].close()
+            raise BadCursor(
+                f"batch {batch} of {self._width} tokens: a batch holds at most "
+                f"{MAX_SLOTS_A_BLOCK} tokens, as cu_seqlens is int32"
+            )
         request = batch * self._width * first.block.tokens.dtype.itemsize
         self._steps = 1 if every > 1 else max(1, options.request_bytes // max(1, request))
         self._first: Block | None = first.block if self._whole_steps(position) else None

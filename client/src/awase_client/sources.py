@@ -11,6 +11,7 @@ from threading import Event
 from typing import Protocol
 
 from awase_client.cursor import plan_digest
+from awase_client.engine.block import MAX_SLOTS_A_BLOCK
 from awase_client.engine.views import Split
 from awase_client.engine.within import remaining
 from awase_client.engine.within import sections as sections_of
@@ -75,6 +76,8 @@ class _StoreReader:
     def read(self, first: int, count: int, stride: int) -> Frame:
         source = self._source
         count = min(count, remaining(source.total, first, stride))
+        # A batch too large for a block is refused by `Reading`, which then knows the width.
+        count = min(count, MAX_SLOTS_A_BLOCK // source.engine.plan.width)
         block = source.engine.read(
             first, count, stride=stride, split=source.split, sections=source.sections
         )

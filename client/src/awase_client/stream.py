@@ -15,6 +15,7 @@ from typing import Any
 
 from awase_client.batch import Batch, cut
 from awase_client.cursor import Cursor, plan_digest
+from awase_client.engine.plan import MAX_SLOTS as MAX_POSITION
 from awase_client.engine.views import Split
 from awase_client.errors import BadCursor, PlanMismatch
 from awase_client.reading import Reading, Stats
@@ -61,6 +62,11 @@ class TokenStream:
     ) -> None:
         if not (0 <= rank < world and batch >= 1 and every >= 1):
             raise BadCursor(f"rank {rank} of world {world}, batch {batch}, every {every}")
+        if world * batch * every > MAX_POSITION:
+            raise BadCursor(
+                f"world {world} x batch {batch} x every {every} is more than the {MAX_POSITION} "
+                "sequences a plan can have"
+            )
         if split not in SPLITS:
             raise BadCursor(f"split {split!r} is none of {', '.join(SPLITS)}")
         if sections is not None and (unknown := set(sections) - set(SECTIONS)):
@@ -120,6 +126,10 @@ class TokenStream:
     def load_state_dict(self, state: Cursor | Mapping[str, Any]) -> None:
         """Go to a saved state; PlanMismatch for another plan's, unless declared."""
         cursor = state if isinstance(state, Cursor) else Cursor.from_document(state)
+        if not 0 <= cursor.position <= MAX_POSITION:
+            raise BadCursor(
+                f"position {cursor.position}: a stream's positions are 0..{MAX_POSITION}"
+            )
         if self._run and not self.allow_plan_change:
             self._run.check(cursor)
             self.plan = cursor.plan

@@ -129,6 +129,7 @@ class Asker:
         self._at = first
         self._stop = stop
         self._connection: http.client.HTTPConnection | None = None
+        self._response: http.client.HTTPResponse | None = None
         # Jitter only spreads retries in time and decides no byte, so it may be truly random.
         self._random = random.Random(os.urandom(8))  # noqa: S311
         self.retries = 0
@@ -156,6 +157,7 @@ class Asker:
                 refusals.append(refusal.status)
                 if refusals[-_AGREE:] == [refusal.status] * _AGREE or len(refusals) > 9:
                     raise
+                self.retries += 1
                 self._at += 1  # a bit flipped on the way may have made another question of it
                 continue
             refusals.clear()
@@ -177,6 +179,9 @@ class Asker:
                 sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        if self._response is not None:
+            self._response.close()  # an answer that was not read to its end keeps the socket open
+            self._response = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -189,7 +194,7 @@ class Asker:
             headers["Authorization"] = f"Bearer {self._key}"
         path = urlsplit(url).path.rstrip("/") + target
         self._connection.request("GET", path, headers=headers)
-        response = self._connection.getresponse()
+        response = self._response = self._connection.getresponse()
         if response.status != 200:
             raise _problem(response, url, target)
         return response

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# cu_seqlens is int32 over the flattened tokens of a block.
+MAX_SLOTS_A_BLOCK = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from awase_client.engine.block import Block
+from awase_client.engine.block import MAX_SLOTS_A_BLOCK, Block
 from awase_client.engine.gather import Request, fill
 from awase_client.engine.order import NUMPY_POSITIONS, Order, numba_available
 from awase_client.engine.plan import Plan
@@ -25,8 +25,6 @@ from awase_client.engine.shelf import MAX_FILES, Int64, Shelf
 from awase_client.engine.views import SPLITS, Split, ViewReader
 
 SECTIONS = ("sources", "cu_seqlens", "loss_mask")
-# cu_seqlens is int32 over the flattened tokens of a block.
-MAX_SLOTS_A_BLOCK = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
