@@ -16,6 +16,7 @@ from pipelines.tokenizers import Tokenizer, tokenizer_of
 if TYPE_CHECKING:
     import http.client
 
+OPTIONS = Options(patience_seconds=10)  # somebody waits at a terminal; a trainer has a minute
 MAX_BYTES = 256 << 20  # of a plan or a tokenizer's file
 
 
@@ -24,7 +25,7 @@ class Remote:
 
     def __init__(self, urls: Sequence[str], *, key: str | None) -> None:
         self._asker = Asker(
-            [check_url(url) for url in urls], key=key, options=Options(), first=0, stop=Event()
+            [check_url(url) for url in urls], key=key, options=OPTIONS, first=0, stop=Event()
         )
 
     def head(self, run: str) -> str:

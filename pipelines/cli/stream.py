@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from awase_client.engine.views import Split
 
 KEY_VARIABLE = "AWASE_KEY"
-PATIENCE_SECONDS = 10.0  # somebody waits at a terminal; a trainer has a minute
 
 
 @click.command()
@@ -76,7 +75,8 @@ def command(
     """
     import os
 
-    from awase_client import Cursor, Options, TokenStream
+    from awase_client import Cursor, TokenStream
+    from pipelines.remote import OPTIONS
 
     if as_digest and form is not None:
         raise click.UsageError("--digest prints a digest and nothing else: leave --format out")
@@ -106,7 +106,7 @@ def command(
         world=world,
         split=split,
         key=key,
-        options=Options(patience_seconds=PATIENCE_SECONDS),
+        options=OPTIONS,
     ) as stream:
         stream.load_state_dict(Cursor(stream.plan, position))
         if count is None and not as_digest and form in (None, "text"):
