@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from benchmarks import _peers as peers
 from benchmarks._curation_compile import compile_time
+from benchmarks._curation_decontaminate import decontaminate
 from benchmarks._curation_minhash import minhash
 from benchmarks._curation_pipeline import PIPELINE_MEGABYTES, memory, pipeline
 from benchmarks._table import RUNS, Measured, Table
@@ -317,6 +318,18 @@ def signatures(table: Table, names: Sequence[str]) -> None:
     minhash(table, english_texts())
 
 
+def evaluation_items(table: Table, names: Sequence[str]) -> None:
+    """decontaminate-ja, decontaminate-en: items from one half of the documents, timed the other."""
+    for case, language, unit in (
+        ("decontaminate-ja", "ja", "characters"),
+        ("decontaminate-en", "en", "words"),
+    ):
+        if case in names:
+            texts = sample(language, 2 * PEER_MEGABYTES)
+            half = len(texts) // 2
+            decontaminate(table, case, unit, texts[:half], texts[half:])
+
+
 GROUPS = {
     english_rules: ("en-rules-rerun", "en-rules-unseen", "en-rules-cold"),
     english_chains: ("en-chain-rerun", "en-default-rerun"),
@@ -327,6 +340,7 @@ GROUPS = {
         "ja-default-rerun",
     ),
     signatures: ("minhash-rerun",),
+    evaluation_items: ("decontaminate-ja", "decontaminate-en"),
     compile_time: ("compile-first", "compile-cached"),
     pipelines_of: ("pipeline-1", "pipeline-2"),
     memory: ("memory-random",),

@@ -28,6 +28,7 @@ from curation.kernels.buffers import utf8_view
 from curation.kernels.gram_index import group, hashes_of, words_of
 
 MAX_UNITS = 50_000_000  # of all sets; an index takes about 50 bytes a unit
+MAX_INDEXES = 64  # of steps in a process; past it they would be built anew for each batch
 Integers = npt.NDArray[np.int64]
 
 
@@ -113,7 +114,7 @@ class Index:
         return (folding(), clusters, spec.words, *kinds, work)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=MAX_INDEXES)
 def load_index(spec: Spec) -> Index:
     """Read the sets and build their index; once in a process."""
     texts: list[str] = []
