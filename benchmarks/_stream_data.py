@@ -17,16 +17,15 @@ from awase_client.engine.plan import Plan
 from awase_client.engine.views import ViewManifest
 from benchmarks._tokenstore import (
     LENGTH,
-    Separators,
     folder_of,
     lognormal_lengths,
     score_table,
-    write_plan,
     write_source,
 )
 from curation.base.predicate import parse
 from curation.base.store import Store, write_atomic
 from mixtures.views import ViewRequest, build_views
+from tests.tokenstore import Separators, commit_plan
 
 SMALL = (("a", 50_000_000, 0.7), ("b", 30_000_000, 0.2), ("c", 20_000_000, 0.1))
 SEQUENCES = 31_000
@@ -65,7 +64,7 @@ def small() -> Small:
             )
             sources.append((name, version, build_views(store, None, [request])[0]))
         counts = [round(weight * SEQUENCES) for _, _, weight in SMALL]
-        plan = write_plan(store, sources, counts)
+        plan = commit_plan(store, sources, [counts])
         for path, (_, _, view) in zip(packed, sources, strict=True):
             pack_offline(root, view.digest, path)
         write_atomic(done, json.dumps({"plan": plan}).encode())
@@ -145,8 +144,8 @@ def wide(say: Callable[[str], None] = print) -> Wide:
             (request.path, request.dataset, view)
             for request, view in zip(requests, views, strict=True)
         ]
-        large = write_plan(store, sources, [10**10 // WIDE_SOURCES + 1] * WIDE_SOURCES)
-        few = write_plan(store, sources[:3], [10**6 // 3 + 1] * 3)
+        large = commit_plan(store, sources, [[10**10 // WIDE_SOURCES + 1] * WIDE_SOURCES])
+        few = commit_plan(store, sources[:3], [[10**6 // 3 + 1] * 3])
         write_atomic(done, json.dumps({"large": large, "few": few}).encode())
     document = json.loads(done.read_text())
     return Wide(root, document["large"], document["few"])

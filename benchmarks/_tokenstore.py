@@ -8,10 +8,7 @@ wide       1,000 sources of 10,000 short documents each, `where` and hold-out on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,26 +16,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from awase_client.engine.tokensets import TokenSetManifest
-from curation.base.digest import canonical, digest_bytes, digest_file, digest_of
-from curation.base.store import Store, make_dirs, write_atomic
-from curation.shards.manifest import DatasetManifest, Shard
+from curation.base.digest import digest_file, digest_of
+from curation.base.store import Store, make_dirs
+from curation.shards.manifest import Shard
 from curation.shards.tokens import TokenSetWriter
-from mixtures.views import View
+from tests.tokenstore import PAD, Version, commit_version
 
 TOKENIZER = digest_of("benchmark tokenizer")
-VOCABULARY, EOS, PAD = 32_000, 2, 3
+VOCABULARY, EOS = 32_000, 2
 LENGTH = 2048
-
-
-@dataclass(frozen=True)
-class Separators:
-    bos: bool = False
-    eos: bool = True
-
-
-@dataclass(frozen=True)
-class Version:
-    manifest: DatasetManifest
 
 
 def lognormal_lengths(seed: int, total: int, mean: float = 799.0) -> NDArray[np.int64]:
@@ -72,16 +58,7 @@ def write_source(
         characters=0,
         file_bytes=path.stat().st_size if table is not None else 0,
     )
-    manifest = DatasetManifest(
-        name=name,
-        digest=digest,
-        text_digest=text_digest,
-        rows=len(lengths),
-        bytes=0,
-        characters=0,
-        shards=(shard,),
-    )
-    manifest.commit(store)
+    version = commit_version(store, name, digest, text_digest, [shard])
     writer = TokenSetWriter(
         store,
         text_digest=text_digest,
@@ -95,53 +72,7 @@ def write_source(
     tokens = rng.integers(10, VOCABULARY, int(lengths.sum()), dtype=np.uint16)
     with writer.part(0) as part:
         part.append(tokens, np.concatenate([[0], np.cumsum(lengths)]))
-    return Version(manifest), writer.commit(parts=1)
-
-
-def write_plan(
-    store: Store, sources: Sequence[tuple[str, Version, View]], counts: list[int]
-) -> str:
-    """A plan of one stage; returns its digest."""
-    document: dict[str, Any] = {
-        "version": 1,
-        "kind": "plan",
-        "seed": 1,
-        "sequence_length": LENGTH,
-        "width": LENGTH,
-        "dtype": "uint16",
-        "pad": PAD,
-        "packing": "concat",
-        "labels": "shift",
-        "loss": "all",
-        "separators": {"bos": False, "eos": True},
-        "tokenizer": TOKENIZER,
-        "sources": [
-            {
-                "path": path,
-                "dataset": version.manifest.name,
-                "version": version.manifest.digest,
-                "text_digest": version.manifest.text_digest,
-                "view": view.digest,
-                "sequences": view.sequences,
-                "holdout_sequences": view.holdout_sequences,
-                "licenses": [],
-                "terms": [],
-            }
-            for path, version, view in sources
-        ],
-        "trees": [list(range(len(sources)))],
-        "stages": [{"until": sum(counts), "tree": 0, "counts": counts}],
-        "omit": [],
-        "parent": None,
-        "from": 0,
-        "restart": [],
-    }
-    data = canonical(document)
-    digest = digest_bytes(data)
-    path = store.plan_path(digest)
-    if not path.exists():
-        write_atomic(path, data)
-    return digest
+    return version, writer.commit(parts=1)
 
 
 def score_table(rows: int, seed: int) -> pa.Table:

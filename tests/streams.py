@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from api.app import create_app
 from api.settings import Settings
 from awase_client.engine.reader import Engine
-from curation.base.digest import canonical, digest_bytes
-from curation.base.store import Store, write_atomic
-from tests.tokenstore import PAD, TOKENIZER, Corpus, view_of, write_corpus
+from curation.base.store import Store
+from tests.tokenstore import Corpus, commit_plan, view_of, write_corpus
 
 LENGTH = 16
 
@@ -52,49 +51,17 @@ def make_stream(root: Path, *, masks: bool = False) -> Stream:
             view_of(store, corpus, length=LENGTH, holdout=Fraction(1, 10), path=path),
         )
     counts = [[300, 60, 40], *[[70 - 5 * k, 10, 20 + 5 * k] for k in range(8)], [101, 300, 202]]
-    stages, until = [], 0
-    for row in counts:
-        until += sum(row)
-        stages.append({"until": until, "tree": 0, "counts": row})
-    document = {
-        "version": 1,
-        "kind": "plan",
-        "seed": 1,
-        "sequence_length": LENGTH,
-        "width": LENGTH,
-        "dtype": "uint16",
-        "pad": PAD,
-        "packing": "concat",
-        "labels": "shift",
-        "loss": "assistant" if masks else "all",
-        "separators": {"bos": False, "eos": True},
-        "tokenizer": TOKENIZER,
-        "sources": [
-            {
-                "path": path,
-                "dataset": corpus.version.manifest.name,
-                "version": corpus.version.manifest.digest,
-                "text_digest": corpus.version.manifest.text_digest,
-                "view": view.digest,
-                "sequences": view.sequences,
-                "holdout_sequences": view.holdout_sequences,
-                "licenses": [],
-                "terms": [],
-            }
-            for path, (corpus, view) in views.items()
-        ],
-        "trees": [[[0, 1], 2]],
-        "stages": stages,
-        "omit": [],
-        "parent": None,
-        "from": 0,
-        "restart": [],
-    }
-    data = canonical(document)
-    plan = digest_bytes(data)
-    write_atomic(store.plan_path(plan), data)
+    plan = commit_plan(
+        store,
+        [(path, corpus.version, view) for path, (corpus, view) in views.items()],
+        counts,
+        tree=[[0, 1], 2],
+        loss="assistant" if masks else "all",
+    )
     engine = Engine.open(root, plan, numba=False)
-    assert any(until > view.sequences for _, view in views.values()), "no source has two epochs"
+    drawn = map(sum, zip(*counts, strict=True))
+    epochs = [n / view.sequences for n, (_, view) in zip(drawn, views.values(), strict=True)]
+    assert min(epochs) > 2, epochs
     return Stream(root, plan, engine.read(0, engine.total()).tokens)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +88,7 @@ def write_corpus(
             )
         )
         row = end
-    manifest = DatasetManifest(
-        name=name,
-        digest=digest,
-        text_digest=text_digest,
-        rows=len(flat),
-        bytes=sum(shard.bytes for shard in shards),
-        characters=sum(shard.characters for shard in shards),
-        shards=tuple(shards),
-    )
-    manifest.commit(store)
+    version = commit_version(store, name, digest, text_digest, shards)
     writer = TokenSetWriter(
         store,
         text_digest=text_digest,
@@ -117,7 +108,24 @@ def write_corpus(
                 out.append(ids, np.array([0, len(ids)]), mask=mask)
                 row += 1
     token_set = writer.commit(parts=len(tokens))
-    return Corpus(Version(manifest), token_set, texts, flat, masks)
+    return Corpus(version, token_set, texts, flat, masks)
+
+
+def commit_version(
+    store: Store, name: str, digest: str, text_digest: str, shards: Sequence[Shard]
+) -> Version:
+    """A version of shards whose files are there."""
+    manifest = DatasetManifest(
+        name=name,
+        digest=digest,
+        text_digest=text_digest,
+        rows=sum(shard.rows for shard in shards),
+        bytes=sum(shard.bytes for shard in shards),
+        characters=sum(shard.characters for shard in shards),
+        shards=tuple(shards),
+    )
+    manifest.commit(store)
+    return Version(manifest)
 
 
 def view_of(
@@ -158,7 +166,22 @@ def write_plan(
     seed: int = 1,
 ) -> str:
     """A plan of one stage over the views; returns its digest."""
-    key = next(iter(sources.values()))[1].manifest
+    parts = [(path, corpus.version, view) for path, (corpus, view) in sources.items()]
+    return commit_plan(store, parts, [counts], loss=loss, seed=seed)
+
+
+def commit_plan(
+    store: Store,
+    sources: Sequence[tuple[str, Version, View]],
+    stages: Sequence[Sequence[int]],
+    *,
+    tree: list[Any] | None = None,
+    loss: str = "all",
+    seed: int = 1,
+) -> str:
+    """A plan over views with a stage for each row of counts; returns its digest."""
+    key = sources[0][2].manifest
+    untils = accumulate(sum(counts) for counts in stages)
     document = {
         "version": 1,
         "kind": "plan",
@@ -171,23 +194,26 @@ def write_plan(
         "labels": key.key["labels"],
         "loss": loss,
         "separators": key.key["separators"],
-        "tokenizer": TOKENIZER,
+        "tokenizer": key.key["tokenizer_digest"],
         "sources": [
             {
                 "path": path,
-                "dataset": corpus.version.manifest.name,
-                "version": corpus.version.manifest.digest,
-                "text_digest": corpus.version.manifest.text_digest,
+                "dataset": version.manifest.name,
+                "version": version.manifest.digest,
+                "text_digest": version.manifest.text_digest,
                 "view": view.digest,
                 "sequences": view.sequences,
                 "holdout_sequences": view.holdout_sequences,
                 "licenses": [],
                 "terms": [],
             }
-            for path, (corpus, view) in sources.items()
+            for path, version, view in sources
         ],
-        "trees": [list(range(len(sources)))],
-        "stages": [{"until": sum(counts), "tree": 0, "counts": counts}],
+        "trees": [list(range(len(sources))) if tree is None else tree],
+        "stages": [
+            {"until": until, "tree": 0, "counts": list(counts)}
+            for until, counts in zip(untils, stages, strict=True)
+        ],
         "omit": [],
         "parent": None,
         "from": 0,
@@ -195,7 +221,9 @@ def write_plan(
     }
     data = canonical(document)
     digest = digest_bytes(data)
-    write_atomic(store.plan_path(digest), data)
+    path = store.plan_path(digest)
+    if not path.exists():
+        write_atomic(path, data)
     return digest
 
 
