@@ -18,7 +18,13 @@ from curation.base.errors import UsageError
 from curation.base.fields import nearest
 from mixtures.budget import Leg
 from mixtures.plan import Draft, Resolved
-from mixtures.quantities import parse_percent, parse_tokens, show_share, show_tokens
+from mixtures.quantities import (
+    parse_epochs,
+    parse_tokens,
+    parse_weight,
+    show_share,
+    show_tokens,
+)
 from mixtures.shares import asked
 from mixtures.spec import Group, Mixture, Source
 
@@ -229,9 +235,9 @@ def changed(mixture: Mixture, changes: Mapping[str, str]) -> Mixture:
         if key == "budget":
             mixture = _with_budget(mixture, _parsed(key, text, parse_tokens))
         elif kind == "weights" and path:
-            mixture = _with_weight(mixture, path, _parsed(key, text, _weight))
+            mixture = _with_weight(mixture, path, _parsed(key, text, parse_weight))
         elif kind == "max_epochs" and path:
-            cap = _parsed(key, text, Fraction)
+            cap = _parsed(key, text, parse_epochs)
             root, found = _replaced(mixture.root, path, max_epochs=cap)
             if not found:
                 raise _unknown(mixture, path, "source")
@@ -241,19 +247,11 @@ def changed(mixture: Mixture, changes: Mapping[str, str]) -> Mixture:
     return mixture
 
 
-def _weight(text: str) -> Fraction:
-    percent = parse_percent(text)
-    weight = Fraction(text) if percent is None else percent
-    if weight < 0:
-        raise ValueError("a weight is not negative")
-    return weight
-
-
 def _parsed(key: str, text: str, parse: Any) -> Any:
     try:
         return parse(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"what-if: {key}={text}: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"what-if: {key}={text[:60]}: {error}") from error
 
 
 def _with_budget(mixture: Mixture, budget: int) -> Mixture:

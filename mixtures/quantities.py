@@ -7,12 +7,14 @@ from fractions import Fraction
 from typing import Final
 
 from curation.base.fields import Fields
+from curation.base.nodes import exact, shorten
 from curation.base.yaml import Scalar
-from mixtures.spec_keys import MAX_WEIGHT
+from mixtures.spec_keys import MAX_EPOCHS, MAX_WEIGHT
 
 MAX_TOKENS: Final = 1 << 62
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TOKENS = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,12})?) ?([KMBT]?)(?: tokens)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?) ?%", re.ASCII)
 
 
@@ -33,6 +35,34 @@ def parse_percent(text: str) -> Fraction | None:
     """`40%` as 2/5; None where `text` is no percentage."""
     match = _PERCENT.fullmatch(text.strip())
     return None if match is None else Fraction(match[1]) / 100
+
+
+def parse_weight(text: str) -> Fraction:
+    """A weight as people type it, `0.7`, `70%` or `1/3`; ValueError says what is wrong with it."""
+    percent = parse_percent(text)
+    weight = _ratio(text, "0.7, 70% or 1/3") if percent is None else percent
+    if not 0 <= weight <= MAX_WEIGHT:
+        raise ValueError(f"a weight is 0 to {MAX_WEIGHT}, found {text.strip()}")
+    return weight
+
+
+def parse_epochs(text: str) -> Fraction:
+    """Epochs as people type them, `4` or `2.5`; ValueError says what is wrong with them."""
+    epochs = _ratio(text, "4, 2.5 or 5/2")
+    if not 0 < epochs <= MAX_EPOCHS:
+        raise ValueError(f"epochs are over 0, up to {MAX_EPOCHS}; found {text.strip()}")
+    return epochs
+
+
+def _ratio(text: str, examples: str) -> Fraction:
+    """A number, or one over another, each within the bounds of numbers in YAML."""
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) > 2 or not all(map(_NUMBER.fullmatch, parts)):
+        raise ValueError(f"expected a number such as {examples}, found {shorten(text.strip(), 40)}")
+    over, under = exact(parts[0]), exact(parts[-1]) if len(parts) == 2 else Fraction(1)
+    if not under:
+        raise ValueError(f"{text.strip()} divides by zero")
+    return over / under
 
 
 def weight_of(fields: Fields, key: str, *, what: str = "a weight") -> Fraction | None:

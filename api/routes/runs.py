@@ -14,6 +14,7 @@ from api.deps import CatalogDep, StoreDep, require
 from curation.base.errors import UsageError
 from mixtures.journal import Change, enter
 from mixtures.publish import read_published
+from mixtures.quantities import parse_weight
 from mixtures.runs import MAX_LEASE, Runs
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -103,9 +104,7 @@ def _weights(given: dict[str, str | int]) -> dict[str, Fraction]:
     found = {}
     for path, text in given.items():
         try:
-            found[path] = Fraction(text)
-        except (ValueError, ZeroDivisionError) as error:
-            raise UsageError(f"weights: {path}: {text!r} is no number") from error
-        if found[path] < 0:
-            raise UsageError(f"weights: {path}: {text!r} is negative")
+            found[path] = parse_weight(str(text))
+        except ValueError as error:
+            raise UsageError(f"weights: {path[:100]}: {error}") from error
     return found

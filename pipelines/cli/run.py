@@ -167,16 +167,17 @@ def _said(key: str, value: object) -> str:
 
 
 def _weights(text: str) -> dict[str, Fraction]:
+    from mixtures.quantities import parse_weight
+
     found: dict[str, Fraction] = {}
     for part in text.split(","):
-        path, equals, value = part.partition("=")
-        try:
-            weight = Fraction(value.strip()) if equals else None
-        except (ValueError, ZeroDivisionError):
-            weight = None
-        if weight is None or weight < 0 or not path.strip() or path.strip() in found:
+        path, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not path or path in found:
             raise click.UsageError(
                 f"--weights {part!r}: write each source or group once, as PATH=NUMBER"
             )
-        found[path.strip()] = weight
+        try:
+            found[path] = parse_weight(value)
+        except ValueError as error:
+            raise click.UsageError(f"--weights {part!r}: {error}") from error
     return found

@@ -80,8 +80,14 @@ def test_a_run_is_made_leased_and_continued(client: TestClient, stream: Stream) 
     [
         ({"from": 0}, 400, "exactly one of"),
         ({"weights": {"en": 1}}, 400, "needs `from`"),
-        ({"from": 0, "weights": {"en": "x"}}, 400, "en: 'x' is no number"),
-        ({"from": 0, "weights": {"en": -1}}, 400, "en: -1 is negative"),
+        (
+            {"from": 0, "weights": {"en": "x"}},
+            400,
+            "en: expected a number such as 0.7, 70% or 1/3, found 'x'",
+        ),
+        ({"from": 0, "weights": {"en": "1e999999999"}}, 400, "exponents go from -30 to 30"),
+        ({"from": 0, "weights": {"en": 10**4000}}, 400, "a number has at most 60 characters"),
+        ({"from": 0, "weights": {"en": -1}}, 400, "en: a weight is 0 to 1000000000000, found -1"),
         ({"from": 0, "weights": {"enn": 1}}, 400, "no source or group 'enn'"),
         ({"from": 9, "skip_to": 9}, 400, "from < to"),
         ({"from": 0, "skip": 9}, 422, "Extra inputs"),

@@ -116,10 +116,19 @@ def test_what_if_changes_budget_weights_and_caps(store: Store, catalog: Catalog)
     [
         ({"budgets": "1"}, "'budgets' is none of budget, weights.PATH, max_epochs.PATH"),
         ({"weights.jp": "1"}, "no weighed source or group 'jp'; there are: ja, en, ja.web"),
-        ({"weights.ja": "-1"}, "weights.ja=-1: a weight is not negative"),
+        ({"weights.ja": "-1"}, "weights.ja=-1: a weight is 0 to 1000000000000, found -1"),
+        ({"weights.ja": "1e999999999"}, "weights.ja=1e999999999: exponents go from -30 to 30"),
+        ({"weights.ja": "1e13"}, "a weight is 0 to 1000000000000, found 1e13"),
+        ({"weights.ja": "9" * 100}, "a number has at most 60 characters"),
+        ({"weights.ja": "nan"}, "expected a number such as 0.7, 70% or 1/3, found 'nan'"),
         ({"max_epochs.ja": "1"}, "no source 'ja'"),
         ({"budget": "many"}, "budget=many: expected tokens such as 100B"),
-        ({"max_epochs.en": "1/0"}, "max_epochs.en=1/0"),
+        ({"budget": "1e999999999"}, "budget=1e999999999: expected tokens such as 100B"),
+        ({"budget": "9" * 10_000}, "expected tokens such as 100B"),
+        ({"max_epochs.en": "1/0"}, "max_epochs.en=1/0: 1/0 divides by zero"),
+        ({"max_epochs.en": "1e999999999"}, "exponents go from -30 to 30"),
+        ({"max_epochs.en": "1/1e999999999"}, "exponents go from -30 to 30"),
+        ({"max_epochs.en": "0"}, "epochs are over 0, up to 1000000; found 0"),
     ],
 )
 def test_what_if_refuses_what_it_does_not_know(change: dict[str, str], message: str) -> None:
