@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from curation.base.errors import InvalidDocument, Problem, UsageError
 from curation.base.names import check_name
 from mixtures.catalog import Catalog, MixtureVersion
 from mixtures.extends import is_file
 from mixtures.spec import Mixture, Place, Resolver, read_mixture
 from mixtures.spec_write import to_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version, the mixture it holds, and whether the call that answered this made it."""
+
+    version: MixtureVersion
+    mixture: Mixture
+    is_new: bool
 
 
 def catalog_resolver(catalog: Catalog) -> Resolver:
@@ -37,7 +48,7 @@ def publish(
     *,
     file: str = "<document>",
     expected: str | None = None,
-) -> tuple[MixtureVersion, Mixture]:
+) -> Published:
     """Judge `text` and publish it as the next version of `name`, or find the version it is.
 
     What extends another mixture is kept merged with it, so that the version never changes when a
@@ -54,4 +65,5 @@ def publish(
         whole = to_yaml(mixture)
     else:
         whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-    return catalog.publish_mixture(name, whole, expected=expected), mixture
+    version, is_new = catalog.publish_mixture(name, whole, expected=expected)
+    return Published(version, mixture, is_new)

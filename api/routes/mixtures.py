@@ -62,23 +62,14 @@ async def put_mixture(request: Request, catalog: CatalogDep, name: str) -> Respo
 
 
 def _publish(catalog: Catalog, name: str, body: bytes, expected: str | None) -> Response:
-    known = {item.digest for item in _versions(catalog, name)}
-    version, mixture = publish(catalog, name, body, file="body", expected=expected)
-    document = {**_summary(version), "advice": list(mixture.advice)}
+    published = publish(catalog, name, body, file="body", expected=expected)
+    version = published.version
+    document = {**_summary(version), "advice": list(published.mixture.advice)}
     headers = {
         "Location": f"/v1/mixtures/{name}/versions/{version.number}",
         "ETag": etag_of(version.digest),
     }
-    return JSONResponse(document, 200 if version.digest in known else 201, headers=headers)
-
-
-def _versions(catalog: Catalog, name: str) -> list[Any]:
-    from curation.base.errors import NotFound
-
-    try:
-        return catalog.versions("mixture", name)
-    except NotFound:
-        return []
+    return JSONResponse(document, 201 if published.is_new else 200, headers=headers)
 
 
 @router.get("/{name}", dependencies=[READ])

@@ -111,7 +111,8 @@ class Catalog(Pointers):
         if manifest.name != name or not path.exists():
             raise Failed(f"dataset {name}@{manifest.digest}: not committed, there is no {path}")
         extra = {"text_digest": manifest.text_digest, "parents": list(manifest.parents)}
-        return self._dataset(self._publish("dataset", name, manifest.digest, extra))
+        version, _ = self._publish("dataset", name, manifest.digest, extra)
+        return self._dataset(version)
 
     def dataset(self, ref: str | Reference) -> DatasetVersion:
         """The version that `ref` means now; without selector the newest."""
@@ -139,7 +140,8 @@ class Catalog(Pointers):
     ) -> TokenizerVersion:
         """Number a tokenizer that lies in the store under `digest`."""
         extra = {"document": dict(document)}
-        return _tokenizer(self._publish("tokenizer", name, digest, extra))
+        version, _ = self._publish("tokenizer", name, digest, extra)
+        return _tokenizer(version)
 
     def tokenizer(self, ref: str | Reference) -> TokenizerVersion:
         return _tokenizer(self.version("tokenizer", ref))
@@ -150,14 +152,18 @@ class Catalog(Pointers):
 
     def publish_mixture(
         self, name: str, text: str, *, expected: str | None = None
-    ) -> MixtureVersion:
+    ) -> tuple[MixtureVersion, bool]:
         """Add a version with exactly this text; the same text again returns the version it has.
+
+        Answers the version and whether this call, of any number at the same time, made it.
 
         expected: digest of the newest version that the caller has seen ("": none); StaleVersion if
         another is newest. The text is not judged here: `mixtures.spec.read_mixture` does that.
         """
         digest = digest_bytes(text.encode())
-        return _mixture(self._publish("mixture", name, digest, {"text": text}, expected=expected))
+        extra = {"text": text}
+        version, is_new = self._publish("mixture", name, digest, extra, expected=expected)
+        return _mixture(version), is_new
 
     def mixture(self, ref: str | Reference) -> MixtureVersion:
         return _mixture(self.version("mixture", ref))

@@ -109,7 +109,8 @@ class Versions:
         extra: Mapping[str, Any],
         *,
         expected: str | None = None,
-    ) -> Version:
+    ) -> tuple[Version, bool]:
+        """The version with this digest, and whether it is there since this call."""
         folder = self.store.refs_dir(name, kind)
         self._catch_up(kind, name)
         table = models.versions.c
@@ -123,17 +124,20 @@ class Versions:
         if expected is not None and expected != (newest.digest if newest is not None else ""):
             raise _stale(kind, name, last)
         if same is not None:
-            return as_version(same)
+            return as_version(same), False
+        made_before = False
         entry = {"kind": kind, "name": name, "digest": digest, "created": self._clock(), **extra}
 
         def seen(number: int, other: refs.Entry) -> bool:
+            nonlocal made_before
             if expected is not None:
                 raise _stale(kind, name, number)
-            return bool(other["digest"] == digest)
+            made_before = bool(other["digest"] == digest)
+            return made_before
 
         number = refs.append(folder, entry, keys=refs.OF_VERSION, after=last, seen=seen)
         self._catch_up(kind, name)
-        return self.numbered(kind, name, number)
+        return self.numbered(kind, name, number), not made_before
 
     def _catch_up(self, kind: Kind, name: str) -> None:
         """Read in refs that have no row: of a publisher that was killed, or is not done yet."""

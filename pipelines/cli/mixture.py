@@ -81,13 +81,15 @@ def publish(file: str, as_json: bool) -> None:
 
     with open_catalog() as catalog:
         text, mixture = text_of(catalog, file)
-        version, _ = publish_text(catalog, mixture.name, text, file=file)
+        published = publish_text(catalog, mixture.name, text, file=file)
+    version = published.version
     for line in mixture.advice:
         say(line)
     if as_json:
         print_json({"name": version.name, "version": version.number, "digest": version.digest})
         return
-    click.echo(f"{version.reference} ({short(version.digest)})")
+    known = "" if published.is_new else ", published before"
+    click.echo(f"{version.reference} ({short(version.digest)}){known}")
 
 
 def text_of(catalog: Catalog, name: str) -> tuple[str, Mixture]:

@@ -187,7 +187,7 @@ def publish(store: Store, catalog: Catalog, screen: Screen) -> Plan:
     """Step 4: check the example, publish it, plan it, show the plan."""
     text = MIXTURE.read_text(encoding="utf-8")
     mixture = read_mixture(text, file=str(MIXTURE))
-    version = catalog.publish_mixture(mixture.name, text)
+    version, _ = catalog.publish_mixture(mixture.name, text)
     screen.say(f"published {version.name}@{version.number}")
     draft = draft_plan(mixture, catalog, store)
     plan = write_plan(draft.document, catalog, store, reference=f"{version.name}@{version.number}")

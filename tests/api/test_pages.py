@@ -44,8 +44,8 @@ def filled(store: Store, catalog: Catalog) -> dict[str, str]:
     catalog.register_dataset("toy", corpus.version.manifest)
     catalog.register_tokenizer("tok", TOKENIZER, {"kind": "test"})
     publish(catalog, "blend", TEXT)
-    version, mixture = publish(catalog, "blend", TEXT.replace("400", "800"))
-    plan = make_plan(mixture, catalog, store, reference=version.reference)
+    newest = publish(catalog, "blend", TEXT.replace("400", "800"))
+    plan = make_plan(newest.mixture, catalog, store, reference=newest.version.reference)
     run = Runs(catalog).create(plan.digest, id="run-1")
     return {"plan": plan.digest, "run": run.id}
 

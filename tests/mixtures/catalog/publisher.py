@@ -21,7 +21,7 @@ def main() -> None:
     with Catalog.open(Store(root)) as catalog:
         print("open", flush=True)
         for number in range(first, first + count * step, step):
-            version = catalog.publish_mixture(name, text_of(number))
+            version, _ = catalog.publish_mixture(name, text_of(number))
             catalog.set_alias("mixture", name, "newest", version.number)
             print(number, version.number, flush=True)
 
