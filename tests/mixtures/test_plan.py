@@ -28,14 +28,24 @@ def counts(plan: Plan) -> list[list[int]]:
     return [stage.counts.tolist() for stage in plan.stages]
 
 
+def refused(make: Make, text: str) -> str:
+    """Why no plan is made of a mixture."""
+    with pytest.raises(RefusedPlan) as error:
+        make(text)
+    return str(error.value)
+
+
+def pair(budget: int, b: str, *, a: str = "web, weight: 3") -> str:
+    """A mixture of two sources, a of `web` and b of `wiki` with what is given for it."""
+    return f"budget: {budget}\nsources:\n  a: {{dataset: {a}}}\n  b: {{dataset: wiki, {b}}}\n"
+
+
 def test_writes_integers_and_digests_under_their_own_digest(
     add: Add, make: Make, store: Store, catalog: Catalog
 ) -> None:
     add("web", 40)
     add("wiki", 10)
-    plan = make(
-        "budget: 1003\nsources:\n  a: {dataset: web, weight: 3}\n  b: {dataset: wiki, weight: 1}\n"
-    )
+    plan = make(pair(1003, "weight: 1"))
     data = store.plan_path(plan.digest).read_bytes()
     assert digest_bytes(data) == plan.digest
     assert Plan.from_bytes(data).digest == plan.digest
@@ -112,10 +122,9 @@ def test_sampling_takes_weights_from_sizes(add: Add, make: Make) -> None:
     plan = make("budget: 1600\nsampling: {unimax: {max_epochs: 4}}\n" + sources)
     # c stops at 4 epochs, the others share what is left of 200.
     assert counts(plan) == [[80, 80, 40]]
-    with pytest.raises(RefusedPlan) as refused:
-        make("budget: 8000\nsampling: {unimax: {max_epochs: 4}}\n" + sources)
-    assert "can give 6720 tokens, 8000 are asked" in str(refused.value)
-    assert "the nearest feasible budget is 6720 tokens (840 sequences of 8)" in str(refused.value)
+    why = refused(make, "budget: 8000\nsampling: {unimax: {max_epochs: 4}}\n" + sources)
+    assert "can give 6720 tokens, 8000 are asked" in why
+    assert "the nearest feasible budget is 6720 tokens (840 sequences of 8)" in why
 
 
 def test_weights_by_documents_count_documents(
@@ -135,36 +144,25 @@ def test_weights_by_documents_count_documents(
 def test_a_cap_refuses_with_numbers_and_the_nearest_budget(add: Add, make: Make) -> None:
     add("web", 40)
     add("wiki", 10)
-    text = (
-        "budget: {}\nsources:\n  a: {{dataset: web, weight: 3}}\n"
-        "  b: {{dataset: wiki, weight: 1, max_epochs: 2}}\n"
-    )
-    with pytest.raises(RefusedPlan) as refused:
-        make(text.format(1600))
-    assert str(refused.value) == (
+    capped = "weight: 1, max_epochs: 2"
+    assert refused(make, pair(1600, capped)) == (
         "<document>:9:6: source b: 400 tokens are 5 epochs of its 80, max_epochs is 2: "
         "160 tokens at most; the nearest feasible budget is 656 tokens (82 sequences of 8)"
     )
     # 61.5 and 20.5: the earlier source has the half that is left
-    assert counts(make(text.format(656))) == [[62, 20]]
-    with pytest.raises(RefusedPlan):
-        make(text.format(664))
+    assert counts(make(pair(656, capped))) == [[62, 20]]
+    assert "max_epochs is 2" in refused(make, pair(664, capped))
 
 
 def test_a_weight_that_yields_no_sequence_refuses(add: Add, make: Make) -> None:
     add("web", 40)
     add("wiki", 10)
-    text = (
-        "budget: {}\nsources:\n  a: {{dataset: web, weight: 1}}\n"
-        "  b: {{dataset: wiki, weight: 0.001}}\n"
-    )
-    with pytest.raises(RefusedPlan) as refused:
-        make(text.format(800))
-    assert "source b: a share of 0.000999 of 100 sequences yields no sequence" in str(refused.value)
-    budget = int(str(refused.value).split("budget is ")[1].split()[0])
-    assert counts(make(text.format(budget)))[0][1] == 1
-    with pytest.raises(RefusedPlan):
-        make(text.format(budget - LENGTH))
+    small = "weight: 0.003"
+    why = refused(make, pair(800, small))
+    assert "source b: a share of 0.000999 of 100 sequences yields no sequence" in why
+    budget = int(why.split("budget is ")[1].split()[0])
+    assert counts(make(pair(budget, small)))[0][1] == 1
+    assert "yields no sequence" in refused(make, pair(budget - LENGTH, small))
 
 
 def test_an_empty_source_refuses(add: Add, make: Make) -> None:
@@ -203,23 +201,19 @@ def test_licences_refuse_with_source_share_and_rule(add: Add, make: Make) -> Non
     terms = ["openai-tos"] + [None] * 39
     add("web", 40, license=["CC-BY-4.0"] * 40, terms=terms, score=[1.0] * 20 + [0.0] * 20)
     add("wiki", 40, license=["CC-BY-SA-4.0"] * 40)
-    text = (
-        "budget: 800\nsources:\n  a: {dataset: web, weight: 3%s}\n"
-        "  b: {dataset: wiki, weight: 1}\n"
-        "licenses: {allow: [CC-BY-4.0, CC-BY-SA-4.0], deny_terms: [openai-tos]}\n"
-    )
-    with pytest.raises(RefusedPlan) as refused:
-        make(text % "")
-    assert (
-        "licenses.deny_terms: source a: 1 row (2.5% of its tokens, 1.875% of the mixture)"
-        in str(refused.value)
-    )
-    plan = make(text % ", where: 'score < 0.5'")
+    rules = "licenses: {allow: [CC-BY-4.0, CC-BY-SA-4.0], deny_terms: [openai-tos]}\n"
+
+    def text(where: str = "") -> str:
+        return pair(800, "weight: 1", a=f"web, weight: 3{where}")
+
+    why = refused(make, text() + rules)
+    assert "licenses.deny_terms: source a: 1 row (2.5% of its tokens, 1.875% of the mixture)" in why
+    plan = make(text(", where: 'score < 0.5'") + rules)
     assert plan.sources[0].licenses == ("CC-BY-4.0",)
     assert plan.sources[0].terms == ()
-    with pytest.raises(RefusedPlan, match=r"source a: 1 row \(5% of its tokens"):
-        make(text % ", where: 'score > 0.5'")
-    assert make(text.split("licenses")[0] % "").sources[0].terms == ("openai-tos",)
+    why = refused(make, text(", where: 'score > 0.5'") + rules)
+    assert "source a: 1 row (5% of its tokens" in why
+    assert make(text()).sources[0].terms == ("openai-tos",)
 
 
 def test_a_missing_token_set_names_the_command(store: Store, make: Make, catalog: Catalog) -> None:
