@@ -46,24 +46,30 @@ def _lines(
 ) -> Iterator[tuple[int, bytes]]:
     """(line number from 0, bytes) of the non-blank lines of a piece."""
     row = piece.first_row
-    rest = b""
+    rest: list[bytes] = []  # the pieces of a line that goes on: joined once, however long it is
+    held = 0
     too_long = False
     for data in _piece_bytes(item, piece, file):
-        parts = (rest + data).split(b"\n")
-        rest = parts.pop()
-        for line in parts:
+        *lines, tail = data.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*rest, lines[0]])
+            rest, held = [], 0
+        for line in lines:
             if too_long:
-                too_long = False  # the end of a line that was given up above
+                too_long = False  # the end of a line that was given up below
             elif line.strip():
                 yield row, line.removeprefix(_BOM) if row == 0 else line
             row += 1
-        if len(rest) > options.max_record_bytes:
+        rest.append(tail)
+        held += len(tail)
+        if held > options.max_record_bytes:
             if not too_long:
                 limit = options.max_record_bytes
                 bad.add(item.path, row, f"the line is longer than {limit} bytes")
-            too_long, rest = True, b""
-    if rest.strip() and not too_long:
-        yield row, rest.removeprefix(_BOM) if row == 0 else rest
+            too_long, rest, held = True, [], 0
+    last = b"".join(rest)
+    if last.strip() and not too_long:
+        yield row, last.removeprefix(_BOM) if row == 0 else last
 
 
 def _piece_bytes(item: Surveyed, piece: Piece, file: object) -> Iterator[bytes]:
