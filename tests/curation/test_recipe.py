@@ -14,6 +14,7 @@ from curation.recipe.schema import recipe_schema
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "pipelines" / "recipes").glob("*.yaml"))
+SHIPPED += sorted((ROOT / "examples").glob("*/recipe.yaml"))
 LEAST = "version: 1\ndatasets:\n  web: {}\n"
 
 
@@ -23,7 +24,7 @@ def problems(text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
 def test_shipped_recipes_are_read_and_fit_the_schema(path: Path) -> None:
     assert read_recipe(path).datasets
     jsonschema.validate(YAML(typ="safe").load(path.read_text()), recipe_schema())

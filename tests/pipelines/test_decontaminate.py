@@ -202,3 +202,15 @@ def test_new_thresholds_are_decided_from_the_scores_alone(folder: Path) -> None:
     (folder / "lines.txt").write_text("Another line that has not been looked for before today\n")
     with pytest.raises(UsageError, match="step decontaminate with other settings"):
         rescore(store, result.manifest, read_recipe(folder / "recipe.yaml"))
+
+
+def test_the_example_counts_every_text_and_leaves_none_out_unseen() -> None:
+    recipe = read_recipe(Path(__file__).parents[2] / "examples" / "decontaminate" / "recipe.yaml")
+    found = {}
+    for dataset in recipe.datasets:
+        (item,) = dataset.steps[-1].settings["sets"]  # type: ignore[attr-defined]
+        found[dataset.name] = {kind: n for kind, n in item["coverage"].items() if n}
+    assert found == {
+        "web-ja": {"items": 3, "texts": 6, "by_ngrams": 2, "whole": 3, "too_short": 1},
+        "web-en": {"items": 2, "texts": 4, "by_ngrams": 3, "too_short": 1},
+    }
