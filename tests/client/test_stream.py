@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -261,6 +262,32 @@ def test_a_batch_that_cu_seqlens_could_not_count_is_refused(
         next(batches)
 
 
+def test_what_is_done_to_a_batch_changes_no_other(source: str | list[str], stream: Stream) -> None:
+    with (
+        TokenStream(source, stream.plan, batch=4) as batches,
+        TokenStream(stream.store, stream.plan, batch=4) as wanted,
+    ):
+        for batch, want in zip(batches, wanted, strict=True):
+            for name in ("input_ids", "sources", "cu_seqlens", "positions"):
+                array = getattr(batch, name)
+                np.testing.assert_array_equal(array, getattr(want, name))
+                array[:] = 0
+
+
+def test_a_numpy_number_is_a_number_and_leaves_as_an_int(stream: Stream) -> None:
+    cursor = Cursor(stream.plan, np.int64(4))  # type: ignore[arg-type]
+    with TokenStream(
+        stream.store,
+        stream.plan,
+        world=np.int32(2),
+        rank=np.uint8(1),
+        cursor=cursor,  # type: ignore[arg-type]
+    ) as batches:
+        assert json.dumps(batches.state_dict()).endswith('"position": 4}')
+        assert next(batches).positions.tolist() == [5]
+        assert json.dumps(batches.state_dict()).endswith('"position": 6}')
+
+
 def test_position_ids_count_from_each_document(stream: Stream) -> None:
     with TokenStream(stream.store, stream.plan, batch=4) as batches:
         batch = next(batches)
@@ -279,6 +306,13 @@ def test_position_ids_count_from_each_document(stream: Stream) -> None:
         (lambda: TokenStream("s", "p"), "a plan is named"),
         (lambda: TokenStream("s", "0" * 64, rank=2, world=2), "rank 2 of world 2"),
         (lambda: TokenStream("s", "0" * 64, batch=0), "batch 0"),
+        (lambda: TokenStream("s", "0" * 64, batch=1.5), "batch 1.5 is not a whole"),  # type: ignore[arg-type]
+        (lambda: TokenStream("s", "0" * 64, rank="0"), "rank '0' is not a whole"),  # type: ignore[arg-type]
+        (lambda: TokenStream("s", "0" * 64, cursor=Cursor("0" * 64, 5.5)), "position 5.5 is not"),  # type: ignore[arg-type]
+        (lambda: TokenStream("s", "0" * 64, sections="sources"), "'sources': give a list"),
+        (lambda: TokenStream("http://a", "run:"), "a run is named run:<id>"),
+        (lambda: TokenStream(5, "run:a"), "a source is one store path"),  # type: ignore[arg-type]
+        (lambda: TokenStream("s", None), "a plan is named"),  # type: ignore[arg-type]
         (
             lambda: TokenStream("s", "0" * 64, world=10**12, batch=10**3),
             "x batch 1000 .* more than",
@@ -288,7 +322,10 @@ def test_position_ids_count_from_each_document(stream: Stream) -> None:
         (lambda: TokenStream("s", "0" * 64, split="test"), "split 'test'"),  # type: ignore[arg-type]
         (lambda: TokenStream("s", "0" * 64, sections=["text"]), "text.* none of sources"),
         (lambda: next(TokenStream(["s", "http://a"], "0" * 64)), "a source is one store path"),
+        (lambda: next(TokenStream("", "0" * 64)), "a source is one store path"),
+        (lambda: next(TokenStream("ftp://a", "0" * 64)), "a source is one store path"),
         (lambda: next(TokenStream("http://", "0" * 64)), "server 'http://'"),
+        (lambda: next(TokenStream("http://a:99999", "0" * 64)), "server 'http://a:99999'"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(make: Callable[[], object], message: str) -> None:

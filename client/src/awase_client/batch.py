@@ -28,7 +28,8 @@ class Batch:
                 none (then all count)
     cursor      the state after this batch: what to save once it was trained on
 
-    The arrays are read-only views of one buffer; copy what must change.
+    The arrays are views of one buffer, which holds its neighbours too: keep copies, not views, of
+    what must outlive the step. No two batches share an element, so writing to one changes no other.
     """
 
     input_ids: NDArray[Any]

@@ -6,6 +6,7 @@ ranks together. World size, batch, workers and servers are not in it, so all may
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Cursor:
         if isinstance(position, bool) or not isinstance(position, int) or position < 0:
             raise BadCursor(f"a cursor's position is a whole number from 0, not {position!r}")
         return cls(plan_digest(plan), position)
+
+
+def whole(name: str, number: object) -> int:
+    """A whole number, numpy's too, as an int; BadCursor for anything else."""
+    try:
+        return operator.index(number)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise BadCursor(f"{name} {number!r} is not a whole number") from error
 
 
 def plan_digest(plan: object) -> str:

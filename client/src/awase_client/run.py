@@ -22,6 +22,8 @@ class Run:
     """The run `id` on servers that share one catalog."""
 
     def __init__(self, urls: Sequence[str], id: str, *, key: str | None, options: Options) -> None:
+        if not id:
+            raise BadCursor("a run is named run:<id>")
         self.id = id
         self._asker = Asker(
             [check_url(url) for url in urls], key=key, options=options, first=0, stop=Event()

@@ -108,13 +108,25 @@ def open_source(
     options: Options,
 ) -> Source:
     """A store path, a URL or several URLs of equal servers as a source of frames."""
-    places = [os.fspath(source)] if isinstance(source, str | os.PathLike) else list(source)
+    places = places_of(source)
     plan = plan_digest(plan)
     remote = [place.startswith(("http://", "https://")) for place in places]
     if places and all(remote):
         return Servers(
             places, plan, rank=rank, split=split, sections=sections, key=key, options=options
         )
-    if len(places) == 1:
+    if len(places) == 1 and places[0] and "://" not in places[0]:
         return StoreSource(places[0], plan, split=split, sections=sections)
     raise BadCursor(f"a source is one store path, or one or more http(s) URLs, not {places!r}")
+
+
+def places_of(source: object) -> list[str]:
+    """A path or URL, or several, as a list; BadCursor for anything else."""
+    try:
+        if isinstance(source, str | os.PathLike):
+            return [os.fspath(source)]
+        return [os.fspath(place) for place in source]  # type: ignore[attr-defined]
+    except TypeError as error:
+        raise BadCursor(
+            f"a source is one store path, or one or more URLs, not {source!r}"
+        ) from error

@@ -14,13 +14,13 @@ from functools import partial
 from typing import Any
 
 from awase_client.batch import Batch, cut
-from awase_client.cursor import Cursor, plan_digest
+from awase_client.cursor import Cursor, plan_digest, whole
 from awase_client.engine.plan import MAX_SLOTS as MAX_POSITION
 from awase_client.engine.views import Split
 from awase_client.errors import BadCursor, PlanMismatch
 from awase_client.reading import Reading, Stats
 from awase_client.run import PREFIX, Run
-from awase_client.sources import Source, open_source
+from awase_client.sources import Source, open_source, places_of
 from awase_client.transport import Options
 from awase_client.wire import SECTIONS, SPLITS
 
@@ -60,6 +60,8 @@ class TokenStream:
         allow_plan_change: bool = False,
         options: Options | None = None,
     ) -> None:
+        rank, world = whole("rank", rank), whole("world", world)
+        batch, every = whole("batch", batch), whole("every", every)
         if not (0 <= rank < world and batch >= 1 and every >= 1):
             raise BadCursor(f"rank {rank} of world {world}, batch {batch}, every {every}")
         if world * batch * every > MAX_POSITION:
@@ -69,6 +71,8 @@ class TokenStream:
             )
         if split not in SPLITS:
             raise BadCursor(f"split {split!r} is none of {', '.join(SPLITS)}")
+        if isinstance(sections, str):
+            raise BadCursor(f"sections {sections!r}: give a list of names")
         if sections is not None and (unknown := set(sections) - set(SECTIONS)):
             raise BadCursor(f"sections {sorted(unknown)} are none of {', '.join(SECTIONS)}")
         self._options = options or Options()
@@ -126,10 +130,9 @@ class TokenStream:
     def load_state_dict(self, state: Cursor | Mapping[str, Any]) -> None:
         """Go to a saved state; PlanMismatch for another plan's, unless declared."""
         cursor = state if isinstance(state, Cursor) else Cursor.from_document(state)
-        if not 0 <= cursor.position <= MAX_POSITION:
-            raise BadCursor(
-                f"position {cursor.position}: a stream's positions are 0..{MAX_POSITION}"
-            )
+        position = whole("position", cursor.position)
+        if not 0 <= position <= MAX_POSITION:
+            raise BadCursor(f"position {position}: a stream's positions are 0..{MAX_POSITION}")
         if self._run and not self.allow_plan_change:
             self._run.check(cursor)
             self.plan = cursor.plan
@@ -142,7 +145,7 @@ class TokenStream:
                 )
             self.changed_from = cursor
         self._stop_reading()
-        self._position = cursor.position
+        self._position = position
 
     def stats(self) -> Stats:
         reading = self._reading
@@ -225,7 +228,7 @@ class TokenStream:
 def _run_of(
     source: str | os.PathLike[str] | Sequence[str], plan: str, *, key: str | None, options: Options
 ) -> Run | None:
-    if not plan.startswith(PREFIX):
+    if not isinstance(plan, str) or not plan.startswith(PREFIX):
         return None
-    urls = [os.fspath(source)] if isinstance(source, str | os.PathLike) else list(source)
+    urls = places_of(source)
     return Run(urls, plan.removeprefix(PREFIX), key=key, options=options)

@@ -249,7 +249,17 @@ def read_json(response: http.client.HTTPResponse) -> Any:
 
 def check_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        port = parts.port
+    except ValueError:  # no number, or none that a port can have
+        port = 0
+    if (
+        port == 0
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+    ):
         raise BadCursor(f"server {url!r}: give it as http(s)://host[:port][/prefix]")
     return url
 
