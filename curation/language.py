@@ -133,6 +133,15 @@ def model_path(path: str | None) -> Path:
 
 
 @functools.cache
+def labels() -> tuple[str, ...]:
+    """The languages that the installed model tells apart; empty where only fastText knows."""
+    from curation.fasttext_file import read_model
+
+    found = read_model(model_path(None))
+    return () if found is None else tuple(label.removeprefix(_LABEL) for label in found[1])
+
+
+@functools.cache
 def load(path: str) -> Any:
     """The binding's inner model; Failed where the installed fastText gives wrong answers."""
     import fasttext

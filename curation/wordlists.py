@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.base.errors import NotFound, UsageError
+from curation.base.fields import nearest
 
 MAX_WORDS = 200_000
 _PACKAGE = "hojichar:"
@@ -65,4 +66,9 @@ def _place(source: str) -> tuple[Path, str]:
     if not name.replace("_", "").isalnum():
         raise UsageError(f"word list {source}: {name!r} is not the name of a list")
     folder = Path(spec.origin).parent / "dict"
+    if not (folder / f"{name}.txt").is_file():
+        known = sorted(path.stem for path in folder.glob("*.txt"))
+        raise NotFound(
+            f"word list {source}: HojiChar {version} has no list {name!r}{nearest(name, known)}"
+        )
     return folder / f"{name}.txt", f"Apache-2.0 (HojiChar {version})"

@@ -178,6 +178,15 @@ class Fields:
             return default
         return int(number)
 
+    def share(self, key: str, default: float) -> float:
+        """A number from 0 to 1."""
+        number = self.number(key)
+        if number is None:
+            return default
+        if not 0 <= number <= 1:
+            self.report(key, f"expected a number from 0 to 1, found {float(number):g}")
+        return float(number)
+
     def items(self, key: str, *, maximum: int = 10_000) -> list[Node]:
         node = self.value(key)
         if node is None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from curation.base.errors import AwaseError, NotFound
 from curation.base.fields import Fields, nearest
-from curation.base.yaml import Document, Mapping, Node, Problems, read
+from curation.base.yaml import Document, Mapping, Node, Problems, Scalar, read
 from curation.profiles.kinds import KINDS, step_class
 from curation.rules.base import RuleStep
-from curation.steps import PART, Op, Rule, Step
+from curation.steps import PART, Op, Rule, Statistic, Step
+from curation.words.languages import LANGUAGES
 
 FOLDER = Path(__file__).parent
 MAX_STEPS = 100
+REASON = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}", re.ASCII)
 _BOUNDS: dict[str, Op] = {"max": ">", "min": "<", "under": ">=", "over": "<=", "is": "=="}
 
 
@@ -116,8 +122,7 @@ def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | N
     if name is not None and not PART.fullmatch(name):
         fields.report("name", f"a name has a-z, 0-9 and '_', a letter first; found {name!r}")
     source = fields.text("source") or ""
-    statistics = {statistic.name: statistic for statistic in cls.statistics}
-    rules = _rules(fields, list(statistics))
+    rules = _rules(fields, {statistic.name: statistic for statistic in cls.statistics})
     if kind == "decontaminate":  # its options are not plain values
         from curation.decontaminate.read import read_decontaminate
 
@@ -147,29 +152,33 @@ def _options(fields: Fields, known: dict[str, type]) -> dict[str, Any]:
             continue
         if kind is bool:
             options[key] = inner.flag(key, False)
+        elif key == "language":
+            options[key] = inner.choice(key, LANGUAGES, LANGUAGES[0])
         elif kind is str:
             options[key] = inner.text(key)
         elif kind is int:
-            options[key] = inner.integer(key, minimum=-(1 << 40), maximum=1 << 40)
+            options[key] = inner.integer(key, minimum=0, maximum=1 << 40)
         elif kind is float:
-            options[key] = float(inner.number(key) or 0)
+            options[key] = inner.share(key, 0.0)
         else:
             options[key] = [node.text for node in inner.texts(key)]
     return options
 
 
-def _rules(fields: Fields, statistics: Sequence[str]) -> list[Rule]:
+def _rules(fields: Fields, statistics: Mapping_[str, Statistic]) -> list[Rule]:
     inner = fields.inner("rules", known=None)
     rules: list[Rule] = []
     for reason in inner.entries if inner is not None else ():
         assert inner is not None
+        if not REASON.fullmatch(reason):
+            inner.report_key(reason, "a reason has letters, digits and '_', a letter first")
         rule = _rule(inner, reason, statistics)
         if rule is not None:
             rules.append(rule)
     return rules
 
 
-def _rule(parent: Fields, reason: str, statistics: Sequence[str]) -> Rule | None:
+def _rule(parent: Fields, reason: str, statistics: Mapping_[str, Statistic]) -> Rule | None:
     known = ("statistic", "source", "annotate", *_BOUNDS)
     fields = parent.inner(reason, known=known, required=("source",))
     if fields is None or not isinstance(fields.node, Mapping):
@@ -183,6 +192,8 @@ def _rule(parent: Fields, reason: str, statistics: Sequence[str]) -> Rule | None
     if len(bounds) != 1:
         parent.report(reason, f"give exactly one of {', '.join(_BOUNDS)}; found {len(bounds)}")
         return None
+    if statistic in statistics:
+        _check_kind(fields, bounds[0], statistics[statistic])
     source = fields.text("source")
     if source is not None and not source.strip():
         fields.report("source", "say where the threshold comes from")
@@ -194,6 +205,19 @@ def _rule(parent: Fields, reason: str, statistics: Sequence[str]) -> Rule | None
         source=source or "",
         annotate=fields.flag("annotate", False),
     )
+
+
+def _check_kind(fields: Fields, key: str, statistic: Statistic) -> None:
+    """A bound is of the statistic's own kind: a flag `is` true or false, a number is no flag."""
+    node = fields.value(key)
+    if not isinstance(node, Scalar):
+        return
+    flag = statistic.dtype == pa.bool_()
+    if flag and not (key == "is" and node.kind == "boolean"):
+        found = f"found {key}: {node.text}"
+        fields.report(key, f"{statistic.name} is true or false: write `is: true`, {found}")
+    elif not flag and key == "is" and node.kind not in ("integer", "float"):
+        fields.report(key, f"{statistic.name} is a number, found {node.describe()}")
 
 
 def _threshold(fields: Fields, key: str) -> float | int | bool | str:

@@ -15,7 +15,7 @@ from curation.base.predicate import Predicate
 from curation.chat import ChatStep
 from curation.dedup.datatrove import HASHES, DatatroveMinHash, Hash
 from curation.dedup.minhash import PRESETS, UNITS, MinHash, Unit
-from curation.language import MARGIN, PREFIX_CHARACTERS, Language
+from curation.language import MARGIN, PREFIX_CHARACTERS, Language, labels
 from curation.normalise import SWITCHES, Normalise
 from curation.recipe.model import VERSION, DatasetRecipe, Dedup, OutputOptions, Recipe
 from curation.recipe.read_input import INPUT_KEYS, input_of, size_of
@@ -43,7 +43,9 @@ def _recipe(document: yaml.Document, text: str, folder: Path) -> Recipe:
     fields.integer("version", minimum=VERSION, maximum=VERSION)
     options = input_of(fields.inner("input", known=INPUT_KEYS), folder)
     normalise = _normalise(fields)
-    datasets = _datasets(fields, folder, chat=options.read.chat is not None)
+    own_model = "model" in getattr(fields.value("language"), "entries", ())
+    chat = options.read.chat is not None
+    datasets = _datasets(fields, folder, chat=chat, known=() if own_model else labels())
     prefix = None if any(dataset.whole_text for dataset in datasets) else PREFIX_CHARACTERS
     inner = fields.inner("language", known=("model", "prefix", "margin"))
     language = _language(inner, folder, prefix=prefix)
@@ -73,7 +75,7 @@ def _language(fields: Fields | None, folder: Path, *, prefix: int | None) -> Lan
         prefix = None
     else:
         prefix = fields.integer("prefix", prefix, minimum=1, maximum=10**9)
-    margin = _share(fields, "margin", MARGIN)
+    margin = fields.share("margin", MARGIN)
     try:
         return Language(None if model is None else str(folder / model), prefix, margin)
     except AwaseError as error:
@@ -81,16 +83,9 @@ def _language(fields: Fields | None, folder: Path, *, prefix: int | None) -> Lan
         return Language()
 
 
-def _share(fields: Fields, key: str, default: float) -> float:
-    number = fields.number(key)
-    if number is None:
-        return default
-    if not 0 <= number <= 1:
-        fields.report(key, f"expected a number from 0 to 1, found {float(number)}")
-    return float(number)
-
-
-def _datasets(fields: Fields, folder: Path, *, chat: bool) -> tuple[DatasetRecipe, ...]:
+def _datasets(
+    fields: Fields, folder: Path, *, chat: bool, known: tuple[str, ...]
+) -> tuple[DatasetRecipe, ...]:
     inner = fields.inner("datasets", known=None)
     found: list[DatasetRecipe] = []
     taken: dict[str | None, str] = {}
@@ -102,23 +97,30 @@ def _datasets(fields: Fields, folder: Path, *, chat: bool) -> tuple[DatasetRecip
         item = inner.inner(name, known=_DATASET)
         if item is None:
             continue
-        dataset = _dataset(name, item, folder, chat=chat)
+        dataset = _dataset(name, item, folder, chat=chat, known=known)
         for language in dataset.languages or (None,):
             if language in taken:
                 what = "all other languages" if language is None else language
                 inner.report_key(name, f"{what} already go to {taken[language]}")
             taken[language] = name
         found.append(dataset)
-    if not found:
+    if not found and not inner.entries and isinstance(inner.node, yaml.Mapping):
         fields.report("datasets", "name at least one dataset")
     return tuple(found)
 
 
-def _dataset(name: str, fields: Fields, folder: Path, *, chat: bool) -> DatasetRecipe:
+def _dataset(
+    name: str, fields: Fields, folder: Path, *, chat: bool, known: tuple[str, ...]
+) -> DatasetRecipe:
     languages = None
     if "languages" in fields:
-        languages = tuple(node.text for node in fields.texts("languages"))
-        if not languages:
+        nodes = fields.texts("languages")
+        languages = tuple(node.text for node in nodes)
+        for node in nodes if known else ():
+            if node.text not in known:
+                text = f"the language model has no {node.text!r}{nearest(node.text, known)}"
+                fields.fault(node, fields.key_path("languages"), text)
+        if not languages and isinstance(fields.value("languages"), yaml.List):
             fields.report("languages", "name at least one language, or leave the key out for all")
     words = languages is None or UNSPACED.isdisjoint(languages)
     own, whole = _steps(fields, folder, chat=chat, words=words)
@@ -126,7 +128,7 @@ def _dataset(name: str, fields: Fields, folder: Path, *, chat: bool) -> DatasetR
     return DatasetRecipe(
         name,
         languages,
-        _share(fields, "min_score", 0.0),
+        fields.share("min_score", 0.0),
         steps,
         _keep(fields),
         _dedup(fields, words=languages is None or "ja" not in languages),

@@ -219,9 +219,9 @@ def test_time_is_linear_in_the_length_of_a_text(name):
 @pytest.mark.faults
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", STEPS)
-def test_time_is_linear_up_to_a_line_of_ten_megabytes(name):
+def test_time_is_linear_up_to_a_line_of_two_megabytes(name):
     quick = name in QUICK
-    assert_linear(name, (5_000_000, 10_000_000) if quick else (120_000, 240_000), floor=0.2)
+    assert_linear(name, (1_000_000, 2_000_000) if quick else (80_000, 160_000), floor=0.2)
 
 
 @pytest.mark.faults

@@ -35,33 +35,6 @@ def test_the_schema_on_disk_is_the_one_of_the_code() -> None:
     assert stored == json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("version: 2\ndatasets: {web: {}}\n", "r.yaml:1:10: version: expected a whole number"),
-        ("version: 1\n", "the key 'datasets' is missing"),
-        (LEAST + "outptu: {}\n", "r.yaml:4:1: outptu: unknown key; did you mean 'output'?"),
-        (LEAST + "output: {shard_bytes: 5 lightyears}\n", "expected a size such as 512MB"),
-        (LEAST + "normalise: {tildes: true}\n", "normalise.tildes: unknown key"),
-        (LEAST + "input: {format: csv}\n", "expected one of auto, jsonl, parquet, text, html"),
-        (LEAST + "input: {columns: {text: string}}\n", "this name cannot become a column"),
-        (LEAST + "language: {margin: 2}\n", "expected a number from 0 to 1"),
-        (LEAST + "language: {model: no.ftz}\n", "no.ftz: there is no such file"),
-        ("version: 1\ndatasets:\n  a: {languages: [ja]}\n  b: {languages: [ja]}\n", "ja already"),
-        ("version: 1\ndatasets:\n  a: {keep: 'n >'}\n", "r.yaml:3:1"),
-        ("version: 1\ndatasets:\n  a: {annotate: [lines.x]}\n", "no rule 'lines.x'"),
-        ("version: 1\ndatasets:\n  a: {dedup: {minhash: {preset: 9x9}}}\n", "14x8"),
-    ],
-)
-def test_faults_are_named_with_their_place(text: str, wanted: str) -> None:
-    assert wanted in problems(text)
-
-
-def test_all_faults_are_found_in_one_go() -> None:
-    text = "version: 1\ndatasets:\n  a: {min_score: 2, profile: none, dedup: {exakt: true}}\n"
-    assert len(re.findall(r"r\.yaml:3:", problems(text))) == 3
-
-
 def test_the_fingerprint_follows_what_decides_the_result_and_nothing_else() -> None:
     base = parse_recipe(LEAST).fingerprint
     assert parse_recipe("# a comment\n" + LEAST + "description: more words\n").fingerprint == base

@@ -27,7 +27,7 @@ datasets:
         rules:
           repeated_lines: {statistic: duplicate_fraction, max: 0.3, source: "this test"}
   rest:
-    languages: [xx]
+    languages: [eo]
 """
 LOWER = RECIPE.replace("min: 60", "min: 10")
 
