@@ -17,6 +17,7 @@ from pipelines.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from mixtures.catalog import Catalog
     from mixtures.runs import Run
 
 
@@ -97,7 +98,6 @@ def branch(
     conflict (exit code 5), unless the branch becomes a run of its own with --as.
     """
     from mixtures.journal import Change, enter, fork
-    from mixtures.runs import Runs
     from pipelines.cli.mixture_plan import open_mixture
 
     if (weights is None) == (mixture is None):
@@ -107,7 +107,7 @@ def branch(
     with open_catalog() as catalog:
         read, reference = (None, None) if mixture is None else open_mixture(catalog, mixture)
         change = Change(
-            start=Runs(catalog).get(run).sealed if start is None else start,
+            start=_sealed(catalog, run) if start is None else start,
             weights=None if weights is None else _weights(weights),
             mixture=read,
             restart=restart,
@@ -117,6 +117,22 @@ def branch(
             _show(enter(catalog, open_store(), run, change), as_json=as_json)
         else:
             _show(fork(catalog, open_store(), run, change, id=identity), as_json=as_json)
+
+
+def _sealed(catalog: Catalog, run: str) -> int:
+    """The first position of a run that may change; Conflict where its plan holds no more."""
+    from awase_client.engine.plan import Plan
+    from curation.base.errors import Conflict
+    from mixtures.runs import Runs
+
+    found = Runs(catalog).get(run)
+    plan = Plan.from_bytes(open_store().plan_path(found.head).read_bytes())
+    if found.sealed >= plan.total:
+        raise Conflict(
+            f"run {run}: all {plan.total:,} positions of its plan were handed out, so nothing is "
+            "left to change; branch from an earlier one under a new id: --from P --as NAME"
+        )
+    return found.sealed
 
 
 @command.command()

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 import psutil
@@ -82,7 +83,7 @@ def test_twenty_slow_readers_cost_little_and_slow_nobody(wide: tuple[Path, str])
     stop = threading.Event()
     try:
         rate(served.url, plan, 3)
-        alone = rate(served.url, plan, 10)
+        alone = [rate(served.url, plan, 5) for _ in range(3)]
         process = psutil.Process(served.pid)
         before = process.memory_info().rss
         slow = [threading.Thread(target=drip, args=(served.url, plan, stop)) for _ in range(20)]
@@ -92,10 +93,15 @@ def test_twenty_slow_readers_cost_little_and_slow_nobody(wide: tuple[Path, str])
         while time.monotonic() < until:
             beside.append(rate(served.url, plan, 5))
             peak = max(peak, process.memory_info().rss)
-        print(f"{alone / 1e6:.0f} MB/s alone, {sorted(beside)[len(beside) // 2] / 1e6:.0f} beside")
+        stop.set()
+        for thread in slow:
+            thread.join()
+        # Before and after, as the machine may have become busier meanwhile.
+        alone += [rate(served.url, plan, 5) for _ in range(3)]
+        print(f"{median(alone) / 1e6:.0f} MB/s alone, {median(beside) / 1e6:.0f} beside")
         print(f"{(peak - before) / MIB:.0f} MiB more")
         assert peak - before < 64 * MIB
-        assert sorted(beside)[len(beside) // 2] > 0.8 * alone
+        assert median(beside) > 0.8 * median(alone)
     finally:
         stop.set()
         served.close()

@@ -154,6 +154,9 @@ def test_what_was_leased_cannot_change_but_can_be_branched(awase: Awase, plan: s
             told = awase.refused(5, "run", *change)
             assert "positions below 65536 were handed out, the change is from 50" in told
             assert "--as" in told
+        told = awase.refused(5, "run", "branch", "leased", "--weights", "en=2")
+        assert "all 200 positions of its plan were handed out" in told
+        assert "--from P --as NAME" in told
         other = awase.json("run", "skip", "leased", "--from", "50", "--to", "60", "--as", "other")
         with TokenStream(url, "run:other", batch=10) as again:
             tokens = np.concatenate([batch.input_ids for batch in again])
