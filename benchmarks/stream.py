@@ -11,13 +11,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import _stream_cold, _stream_inprocess, _stream_peers, _stream_served
+from benchmarks import (
+    _stream_cold,
+    _stream_inprocess,
+    _stream_peers,
+    _stream_served,
+    _stream_tokenize,
+)
 from benchmarks._table import Table
 
 CASES: dict[str, Callable[[Table], None]] = {
     **_stream_inprocess.CASES,
     **_stream_cold.CASES,
     **_stream_served.CASES,
+    **_stream_tokenize.CASES,
     **_stream_peers.CASES,
 }
 
