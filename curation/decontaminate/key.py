@@ -27,9 +27,11 @@ import pyarrow as pa
 from curation.base.marks import normal
 from curation.kernels.buffers import Bytes, Offsets, utf8_view
 from curation.kernels.folding import (
+    CLASS_BITS,
     GAP,
     JOINS,
     MANY,
+    MARKS,
     NOTHING,
     Clusters,
     Folding,
@@ -78,11 +80,11 @@ def folding() -> Folding:
             single[code] = code
             continue
         first = unicodedata.normalize("NFKD", character)[0]
-        if unicodedata.combining(first) or first in seconds:
+        if _is_mark(character) and character not in seconds:
+            single[code] = MARKS - (unicodedata.combining(character) << CLASS_BITS | code)
+        elif unicodedata.combining(first) or first in seconds:
             single[code] = JOINS
-            continue
-        folded = _folded(character)
-        if len(folded) > 1:
+        elif len(folded := _folded(character)) > 1:
             single[code] = MANY - (len(ptr) - 1)
             more += folded
             ptr.append(len(more))
@@ -96,6 +98,11 @@ def _is_plain(character: str) -> bool:
     return unicodedata.category(character) == "Lo" and not (
         unicodedata.decomposition(character) or character.casefold() != character
     )
+
+
+def _is_mark(character: str) -> bool:
+    """Marks that stand for themselves."""
+    return bool(unicodedata.combining(character)) and _folded(character) == [ord(character)]
 
 
 def _seconds() -> set[str]:

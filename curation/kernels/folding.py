@@ -14,19 +14,30 @@ import numpy as np
 
 from curation.kernels.utf8 import decode
 
-# single int32[codes]: the one code point that a character becomes, or one of the marks below, or
-# MANY - k for the k-th of those that become several: more[ptr[k]:ptr[k + 1]], where 0 is a gap.
+# single int32[codes]: the one code point that a character becomes, or one of the names below, or
+# MANY - k for the k-th of those that become several: more[ptr[k]:ptr[k + 1]], where 0 is a gap, or
+# MARKS - (combining class << 21 | code point) for a mark that stands for itself and joins nothing:
+# it only must not come behind a mark of a higher class, for then both change places.
 Folding = namedtuple("Folding", "single ptr more")
 # start int64[m], ascending; codes[ptr[k]:ptr[k + 1]] is what the cluster at start[k] becomes.
 Clusters = namedtuple("Clusters", "start ptr codes")
 
 GAP, NOTHING, JOINS, MANY = 0, -1, -2, -3
+MARKS = -(1 << 20)
+CLASS_BITS = 21
+_CODE = (1 << CLASS_BITS) - 1
 SPACE = 32  # what stands between two words of a key
 
 
 @nb.njit(inline="always")
 def kind_of(code, single):  # type: ignore[no-untyped-def]
     return np.int64(single[code]) if code < single.size else GAP
+
+
+@nb.njit(inline="always")
+def _follows(kind):  # type: ignore[no-untyped-def]
+    """Does such a character belong to the one before it?"""
+    return kind == JOINS or kind <= MARKS
 
 
 @nb.njit(nogil=True)
@@ -36,7 +47,7 @@ def cluster_end(b, i, e, single):  # type: ignore[no-untyped-def]
     i += width
     while i < e:
         code, width = decode(b, i)
-        if kind_of(code, single) != JOINS:
+        if not _follows(kind_of(code, single)):
             break
         i += width
     return i
@@ -85,12 +96,14 @@ def fold(b, s, e, folding, clusters, words, codes, origins):  # type: ignore[no-
     codes, origins = _grown(codes, origins, 0, e - s + 2)
     k = np.int64(0)
     skip = np.int64(1)
-    before_k, before_skip, before_i = k, skip, s  # as they were before the last character
+    before_k, before_skip, before_i = k, skip, s  # as they were before the last cluster
+    last = np.int64(0)  # combining class of the last mark; 255 where it is not known
     i = s
     while i < e:
         c = b[i]
         while c < 128:
             before_k, before_skip, before_i = k, skip, i
+            last = np.int64(0)
             k, skip = _write(np.int64(single[c]), i, words, k, skip, codes, origins)
             i += 1
             c = b[i] if i < e else np.uint8(255)
@@ -98,26 +111,32 @@ def fold(b, s, e, folding, clusters, words, codes, origins):  # type: ignore[no-
             break
         code, width = decode(b, i)
         kind = kind_of(code, single)
-        if kind == JOINS:
+        if kind <= MARKS and (MARKS - kind) >> CLASS_BITS >= last:
+            last = (MARKS - kind) >> CLASS_BITS
+            k, skip = _write((MARKS - kind) & _CODE, i, words, k, skip, codes, origins)
+            i += width
+            continue
+        if _follows(kind):
             p = np.searchsorted(clusters.start, before_i)
             if p == len(clusters.start) or clusters.start[p] != before_i:
                 return -1, codes, origins
             i = cluster_end(b, before_i, e, single)
             found = clusters.codes
-            first, last = clusters.ptr[p], clusters.ptr[p + 1]
-            codes, origins = _grown(codes, origins, k, e - i + last - first + 2)
+            first, stop = clusters.ptr[p], clusters.ptr[p + 1]
+            codes, origins = _grown(codes, origins, k, e - i + stop - first + 2)
             k, skip = _write_all(
-                found, first, last, before_i, words, before_k, before_skip, codes, origins
+                found, first, stop, before_i, words, before_k, before_skip, codes, origins
             )
-            before_k, before_skip, before_i = k, skip, i  # what follows joins nothing
-            continue
+            continue  # what comes next follows nothing
         before_k, before_skip, before_i = k, skip, i
+        last = np.int64(0)
         if kind >= 0:
             k, skip = _write(kind, i, words, k, skip, codes, origins)
         elif kind <= MANY:
-            first, last = folding.ptr[MANY - kind], folding.ptr[MANY - kind + 1]
-            codes, origins = _grown(codes, origins, k, e - i + last - first + 2)
-            k, skip = _write_all(folding.more, first, last, i, words, k, skip, codes, origins)
+            first, stop = folding.ptr[MANY - kind], folding.ptr[MANY - kind + 1]
+            codes, origins = _grown(codes, origins, k, e - i + stop - first + 2)
+            k, skip = _write_all(folding.more, first, stop, i, words, k, skip, codes, origins)
+            last = np.int64(255)
         i += width
     if words and k > 0 and codes[k - 1] == SPACE:
         k -= 1
@@ -132,7 +151,7 @@ def clusters_of(b, offsets, rows, single):  # type: ignore[no-untyped-def]
         i = offsets[row]
         while i < offsets[row + 1]:
             code, width = decode(b, i)
-            size += kind_of(code, single) == JOINS
+            size += _follows(kind_of(code, single))
             i += width
     out = np.empty((size, 2), np.int64)
     n = 0
@@ -143,7 +162,7 @@ def clusters_of(b, offsets, rows, single):  # type: ignore[no-untyped-def]
             code, _ = decode(b, i)
             end = cluster_end(b, i, e, single)
             _, width = decode(b, i)
-            if kind_of(code, single) == JOINS or end > i + width:
+            if _follows(kind_of(code, single)) or end > i + width:
                 out[n, 0] = i
                 out[n, 1] = end
                 n += 1

@@ -8,6 +8,8 @@ import numpy as np
 from curation.kernels.folding import SPACE
 from curation.kernels.units import bounds, equal, rolling, split
 
+COMPILED_WITH = "b516deff74d114c1"  # as in `curation.kernels.overlap`
+
 
 @nb.njit(nogil=True, cache=True)
 def words_of(codes, ptr):  # type: ignore[no-untyped-def]

@@ -26,6 +26,9 @@ Grams = namedtuple("Grams", "slots hash ptr item unit bloom")
 # covered, touched int64[items]; count int64[1]: items touched; generation int32[1].
 Work = namedtuple("Work", "seen stamp covered touched count generation")
 
+# numba's cache follows this file alone: digest of the others whose kernels are compiled into it.
+COMPILED_WITH = "b516deff74d114c1"
+
 HITS, UNITS, COVERED, RUN_BEGIN, RUN_END, ITEM, ITEM_UNITS, BEGIN, END = range(9)
 
 _U1 = np.uint64(1)
