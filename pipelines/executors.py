@@ -14,31 +14,31 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import multiprocess
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 from multiprocess.util import register_after_fork
 
 from curation import run
-from curation.base.errors import Failed, TryAgain, UsageError
+from curation.base.errors import Failed, UsageError
 from curation.base.store import disk_errors
 from curation.batch import Batch
 from curation.output import Output, Range
 from curation.plan import RunPlan
+from pipelines.watch import Tasks, end_with_the_parent, workers_watched
 
 logger.disable("datatrove")  # it would write to the terminal; records and errors are ours
 
-WATCH_SECONDS = 0.5
-PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
 SLURM_SECONDS = 2.0
 SLURM_PATIENCE = 5  # polls without the job in the queue: a network file system shows files late
-_WATCHER = "parent watcher"
+
+
+def logs_of(plan: RunPlan, phase: str) -> Path:
+    return plan.folder() / "logs" / phase
 
 
 class Shared:
@@ -54,24 +54,13 @@ class Shared:
     def __str__(self) -> str:
         return f"run {self.plan.fingerprint}"
 
-    def live_by_the_parent(self) -> None:
-        """In a worker: leave Ctrl-C, which reaches every process of a terminal, to the parent, and
-        end when the parent does, however it was killed."""
+    def begin(self, phase: str, task: int, count: int) -> None:
+        """In a worker: leave Ctrl-C, which reaches every process of a terminal, to the parent, end
+        when the parent does, however it was killed, and say what this process is at."""
         if os.getpid() != self.parent:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            _end_with_the_parent()
-
-
-def _end_with_the_parent() -> None:
-    """Watch over this process's parent, from one thread."""
-    parent = multiprocess.parent_process()
-    if parent is not None and not any(t.name == _WATCHER for t in threading.enumerate()):
-        threading.Thread(target=_end_after, args=(parent,), name=_WATCHER, daemon=True).start()
-
-
-def _end_after(parent: Any) -> None:
-    parent.join()
-    os.kill(os.getpid(), signal.SIGKILL)  # nothing to say goodbye to: only commits count
+            end_with_the_parent()
+            Tasks(logs_of(self.plan, phase), self.parent).begin(f"task {task} of {count} ({phase})")
 
 
 class Base(PipelineStep):
@@ -85,7 +74,7 @@ class Base(PipelineStep):
         self.shared = shared
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        self.shared.live_by_the_parent()
+        self.shared.begin("score", rank, len(self.shared.plan.tasks))
         yield from run.base(self.shared.plan, rank)
 
 
@@ -133,7 +122,7 @@ class Write(PipelineStep):
         self.outputs = outputs
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        self.shared.live_by_the_parent()
+        self.shared.begin("write", rank, len(self.outputs))
         plan = self.shared.plan
         dataset, part = self.outputs[rank]
         Output(plan, plan.datasets[dataset], part).write()
@@ -171,7 +160,7 @@ class Job:
 
     @property
     def logs(self) -> str:
-        return str(self.plan.folder() / "logs" / self.phase)
+        return str(logs_of(self.plan, self.phase))
 
 
 class Executor(Protocol):
@@ -187,7 +176,8 @@ class Local:
     workers: int
 
     def run(self, job: Job) -> None:
-        """TryAgain where a worker was killed from outside, most likely for want of memory."""
+        """TryAgain where a worker was killed from outside, most likely for want of memory; Failed
+        where one ended by itself."""
         count = job.tasks if job.count is None else job.count
         if count == 0:
             return
@@ -201,9 +191,10 @@ class Local:
             local_rank_offset=job.first,
         )
         # The pool's manager is a process too, forked from this one.
-        register_after_fork(executor, lambda _: _end_with_the_parent())
+        register_after_fork(executor, lambda _: end_with_the_parent())
         # datatrove writes its own logs under the store and lets a full disk through as it is
-        with disk_errors(job.plan.folder()), _workers_watched():
+        tasks = Tasks(Path(job.logs), os.getpid())
+        with disk_errors(job.plan.folder()), workers_watched(tasks):
             executor.run()
 
 
@@ -290,51 +281,3 @@ class Slurm:
                 raise Failed(
                     f"Slurm job {number} ended with tasks undone; its messages are in {job.logs}"
                 )
-
-
-@contextmanager
-def _workers_watched() -> Iterator[None]:
-    """Notice a killed worker: the pool would wait for its result for ever."""
-    stop = threading.Event()
-    killed: list[int] = []
-
-    def watch() -> None:
-        seen: set[Any] = set()
-        while not stop.wait(WATCH_SECONDS):
-            seen |= set(multiprocess.active_children())
-            codes = [process.exitcode for process in seen]
-            # SIGTERM is how the pool itself ends its workers
-            killed.extend(-code for code in codes if code and code < 0 and code != -signal.SIGTERM)
-            if killed and not stop.is_set():
-                os.kill(os.getpid(), signal.SIGINT)
-                if not stop.wait(PATIENCE_SECONDS):
-                    _leave(killed[0])
-                return
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not killed:
-            raise
-        raise TryAgain(_killed_by(killed[0])) from None
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _killed_by(number: int) -> str:
-    return (
-        f"a worker was ended by signal {number}, most likely for want of memory; what it had "
-        "committed is kept: run the same command again, perhaps with fewer --workers"
-    )
-
-
-def _leave(number: int) -> None:
-    """End this process: the dead worker held a lock of the pool, which cannot close any more."""
-    for process in multiprocess.active_children():
-        process.kill()
-    sys.stderr.write(f"awase: {_killed_by(number)}\n")
-    sys.stderr.flush()
-    os._exit(TryAgain.exit_code)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -163,8 +164,34 @@ def test_a_killed_worker_ends_the_run_which_can_be_resumed(
     workers[-1].kill()
     code, _, err = curation.finish(process)
     assert code == 75
-    assert "a worker was ended by signal 9" in err
+    assert re.search(r"the worker of task \d+ of \d+ \(score\) was ended by signal 9", err), err
     assert "Traceback" not in err
     code, out, err = curation.finish(curation.start(store, *run))
     assert code == 0, err
     assert curation.digests(out) == wanted
+
+
+def test_a_worker_that_ends_by_itself_ends_the_run_which_can_be_resumed(
+    tmp_path: Path, run: Run, wanted: list[str]
+) -> None:
+    store = tmp_path / "store"
+    faults = {"counter": str(tmp_path / "count"), "exit": "12"}
+    code, _, err = curation.finish(curation.start(store, *run, **faults))
+    assert code == 1, err
+    assert re.search(
+        r"the worker of task \d of \d \(score\) ended by itself, with exit code 3", err
+    )
+    assert "Traceback" not in err
+    check_visible(store)
+    code, out, err = curation.finish(curation.start(store, *run))
+    assert code == 0, err
+    assert curation.digests(out) == wanted
+
+
+def test_workers_that_cannot_import_end_the_run(tmp_path: Path, run: Run) -> None:
+    code, _, err = curation.finish(
+        curation.start(tmp_path / "store", *run, missing="curation.output")
+    )
+    assert code == 1, err
+    assert "ModuleNotFoundError" in err  # the worker's own message
+    assert "a worker ended by itself before it began a task, with exit code 1" in err

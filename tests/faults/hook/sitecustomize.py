@@ -3,6 +3,8 @@
 AWASE_FAULT_COUNTER  a file that counts writes, fsyncs, renames and links of all processes
 AWASE_FAULT_KILL     at this count, SIGKILL the process group
 AWASE_FAULT_EIO      at this fsync and all later ones, raise EIO
+AWASE_FAULT_EXIT     at this count among workers, end the worker with exit code 3
+AWASE_FAULT_MISSING  a module that workers cannot import
 """
 
 import errno
@@ -10,10 +12,17 @@ import fcntl
 import os
 import pathlib
 import signal
+import sys
 
 COUNTER = os.environ.get("AWASE_FAULT_COUNTER")
 KILL = int(os.environ.get("AWASE_FAULT_KILL", "0"))
 EIO = int(os.environ.get("AWASE_FAULT_EIO", "0"))
+EXIT = int(os.environ.get("AWASE_FAULT_EXIT", "0"))
+MISSING = os.environ.get("AWASE_FAULT_MISSING")
+WORKER = b"forkserver" in pathlib.Path("/proc/self/cmdline").read_bytes()
+
+if MISSING and WORKER:
+    sys.modules[MISSING] = None
 
 
 def count(what):
@@ -27,6 +36,8 @@ def count(what):
 def step():
     if count("all") == KILL:
         os.killpg(0, signal.SIGKILL)
+    if EXIT and WORKER and count("work") == EXIT:
+        os._exit(3)
 
 
 def stepping(function):

@@ -1,0 +1,157 @@
+"""Watching over processes: workers whose end leaves a pool waiting, children whose parent is gone.
+
+A pool of processes takes no notice of a worker that ends without a result, be it killed or ended by
+the code it runs: it waits for ever. And a parent that is killed tells its children nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import multiprocess
+
+from curation.base.errors import AwaseError, Failed, TryAgain
+from curation.base.store import disk_errors
+
+WATCH_SECONDS = 0.1
+PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
+_WATCHER = "parent watcher"
+
+
+def end_with_the_parent() -> None:
+    """Watch over this process's parent, from one thread."""
+    parent = multiprocess.parent_process()
+    if parent is not None and not any(t.name == _WATCHER for t in threading.enumerate()):
+        threading.Thread(target=_end_after, args=(parent,), name=_WATCHER, daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)  # nothing to say goodbye to: only commits count
+
+
+class Tasks:
+    """Which worker is at which task: a file a worker, under the run's logs."""
+
+    def __init__(self, logs: Path, parent: int) -> None:
+        self.folder = logs / "workers" / str(parent)
+
+    def begin(self, task: str) -> None:
+        """Say that this process is at `task` from now on."""
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / str(os.getpid())).write_text(task)
+
+    def of(self, pid: int) -> str | None:
+        with suppress(FileNotFoundError):
+            return (self.folder / str(pid)).read_text() or None
+        return None
+
+    def forget(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _Watch:
+    """Looks at this process's children until one has ended without a result."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self.tasks = tasks
+        self.stop = threading.Event()
+        self.ended: AwaseError | None = None
+
+    def run(self) -> None:
+        seen: set[Any] = set()
+        quiet: float | None = None  # since when a child has ended with 0, as all do at the end
+        while not self.stop.wait(WATCH_SECONDS):
+            seen |= set(multiprocess.active_children())
+            ended = [process for process in seen if process.exitcode is not None]
+            # SIGTERM is how the pool itself ends its workers
+            bad = [p for p in ended if p.exitcode not in (0, -signal.SIGTERM)]
+            if not bad and ended:
+                quiet = quiet or time.monotonic()
+                if time.monotonic() - quiet > PATIENCE_SECONDS:
+                    bad = ended
+            if bad and not self.stop.is_set():
+                self.ended = ended_by(bad[0].exitcode, self.tasks.of(bad[0].pid))
+                os.kill(os.getpid(), signal.SIGINT)
+                if not self.stop.wait(PATIENCE_SECONDS):
+                    _leave(self.ended)
+                return
+
+
+@contextmanager
+def workers_watched(tasks: Tasks) -> Iterator[None]:
+    """Raise where a worker of a pool in this block ends without a result.
+
+    TryAgain where it was ended from outside by a signal, most likely for want of memory; Failed
+    where it ended by itself. Ctrl-C stays a KeyboardInterrupt.
+    """
+    tasks.forget()
+    watch = _Watch(tasks)
+    thread = threading.Thread(target=watch.run, daemon=True)
+    thread.start()
+    try:
+        with _interrupts(watch):
+            yield
+    except KeyboardInterrupt:
+        if watch.ended is None:
+            raise
+        raise watch.ended from None
+    finally:
+        watch.stop.set()
+        thread.join()
+        tasks.forget()
+
+
+@contextmanager
+def _interrupts(watch: _Watch) -> Iterator[None]:
+    """Ctrl-C ends workers that have not begun too: nobody's failure, so watching ends with it."""
+    before: Callable[[int, FrameType | None], Any] | int | None
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if watch.ended is None:
+            watch.stop.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def ended_by(code: int, task: str | None) -> AwaseError:
+    """What to say of a worker that ended with this exit code, -N for signal N."""
+    worker = "a worker" if task is None else f"the worker of {task}"
+    if code < 0:
+        return TryAgain(
+            f"{worker} was ended by signal {-code}, most likely for want of memory; what it had "
+            "committed is kept: run the same command again, perhaps with fewer --workers"
+        )
+    begun = "" if task else " before it began a task"
+    return Failed(
+        f"{worker} ended by itself{begun}, with exit code {code}; what it had committed is kept: "
+        "mend what ended it (its own message is above), then run the same command again"
+    )
+
+
+def _leave(error: AwaseError) -> None:
+    """End this process: the dead worker held a lock of the pool, which cannot close any more."""
+    for process in multiprocess.active_children():
+        process.kill()
+    sys.stderr.write(f"awase: {error}\n")
+    sys.stderr.flush()
+    os._exit(error.exit_code)
