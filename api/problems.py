@@ -139,7 +139,9 @@ async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, AwaseError | AwaseClientError)
     problem = of_error(error)
     if problem.status >= 500 and problem.status != 503:
-        log.error("request_failed", extra={"path": request.url.path}, exc_info=error)
+        # What is damaged is all there is to know of it, and a client asks for it again and again.
+        trace = None if problem.code == "integrity" else error
+        log.error("request_failed: %s", error, extra={"path": request.url.path}, exc_info=trace)
     return respond(request, problem)
 
 

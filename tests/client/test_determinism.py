@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from awase_client import Cursor, Options, TokenStream
 from awase_client.engine.reader import Engine
-from tests.streams import Stream, serving
+from tests.streams import LENGTH, Stream, serving
 
 Source = str | list[str]
 LEAN = Options(in_flight=1)
@@ -112,6 +113,48 @@ def test_any_cuts_and_any_worlds_partition_the_stream(
             str(stream.store), stream, world=world, batch=batch, start=position, steps=steps
         )
     assert collected.digest(position) == stream.digest(position)
+
+
+@settings(max_examples=15)
+@given(
+    deeds=st.lists(st.sampled_from(["next", "next", "save", "load", "die"]), max_size=40),
+    batch=st.integers(1, 40),
+    served=st.booleans(),
+)
+def test_whatever_a_trainer_does_it_receives_what_follows_its_state(
+    stream: Stream, url: str, deeds: list[str], batch: int, served: bool
+) -> None:
+    """Reading ahead all the time; a trainer that dies begins again from what it saved as JSON."""
+    source = url if served else str(stream.store)
+    options = Options(in_flight=3, request_bytes=2 * batch * LENGTH * 2)
+    step, position, saved = 2 * batch, 0, json.dumps(Cursor(stream.plan, 0).to_document())
+
+    def begin() -> TokenStream:
+        state = json.loads(saved)
+        return TokenStream(
+            source, stream.plan, rank=1, world=2, batch=batch, cursor=state, options=options
+        )
+
+    batches = begin()
+    for deed in deeds:
+        if deed == "next":
+            received = next(batches, None)
+            assert (received is None) == (position + step > stream.total)
+            if received is not None:
+                mine = slice(position + 1, position + step, 2)
+                np.testing.assert_array_equal(received.input_ids, stream.tokens[mine])
+                position += step
+        elif deed == "save":
+            saved = json.dumps(batches.state_dict())
+        elif deed == "load":
+            batches.load_state_dict(json.loads(saved))
+        else:
+            batches.close()
+            batches = begin()
+        if deed in ("load", "die"):
+            position = json.loads(saved)["position"]
+        assert batches.state_dict()["position"] == position
+    batches.close()
 
 
 def test_steps_shared_by_loader_workers_are_the_same_stream(stream: Stream, url: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from awase_client import Cursor, PlanMismatch
+from awase_client import BadCursor, Cursor, PlanMismatch
 from awase_client.megatron import MegatronDataset
 from tests.streams import LENGTH, Stream, serving
 
@@ -56,3 +56,8 @@ def test_frames_cut_short_by_the_server_are_asked_for_again(stream: Stream) -> N
         for index in (31, 0, 4, 5, 20, 40):
             np.testing.assert_array_equal(samples[index]["tokens"], stream.tokens[index])
         samples.close()
+
+
+def test_a_block_of_nothing_is_refused(stream: Stream) -> None:
+    with pytest.raises(BadCursor, match="block 0: at least one"):
+        MegatronDataset(stream.store, stream.plan, block=0)

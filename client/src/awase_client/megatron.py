@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awase_client.batch import position_ids
-from awase_client.cursor import Cursor, plan_digest
+from awase_client.cursor import Cursor, plan_digest, whole
 from awase_client.engine.block import Block
 from awase_client.engine.views import Split
-from awase_client.errors import PlanMismatch
+from awase_client.errors import BadCursor, PlanMismatch
 from awase_client.sources import open_source
 from awase_client.transport import Options
 
@@ -49,6 +49,8 @@ class MegatronDataset:
         options: Options | None = None,
     ) -> None:
         self.plan = plan_digest(plan)
+        if whole("block", block) < 1:
+            raise BadCursor(f"block {block}: at least one position is fetched at a time")
         self._block = block
         opened = open_source(
             source,
