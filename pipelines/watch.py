@@ -40,6 +40,18 @@ def _end_after(parent: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)  # nothing to say goodbye to: only commits count
 
 
+def end_with_stdin() -> None:
+    """End this process by SIGTERM when its standard input ends: when whoever holds the other end of
+    that pipe is gone, however it was killed."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name=_WATCHER, daemon=True).start()
+
+
 class Tasks:
     """Which worker is at which task: a file a worker, under the run's logs."""
 

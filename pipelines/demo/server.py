@@ -1,4 +1,7 @@
-"""The real `awase serve` as a child process, so that the demo can kill it."""
+"""The real `awase serve` as a child process, so that the demo can kill it.
+
+It ends with the demo, however that ends.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +48,11 @@ class Server:
 
     def __enter__(self) -> Self:
         arguments = ["--store", os.fspath(self.store.root), "serve"]
-        arguments += ["--host", "127.0.0.1", "--port", "0"]
+        arguments += ["--host", "127.0.0.1", "--port", "0", "--until-stdin-ends"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pipelines", *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # never written to: its end is the end of this process
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C goes to the demo, which ends its server itself
@@ -87,7 +90,12 @@ class Server:
     def kill(self) -> None:
         """SIGKILL: no goodbye, as a machine that fails."""
         self.process.kill()
+        self._reap()
+
+    def _reap(self) -> None:
         self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL where that does not end it."""
@@ -97,6 +105,7 @@ class Server:
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._reap()
 
     def __exit__(
         self,

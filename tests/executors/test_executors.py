@@ -55,9 +55,10 @@ def test_local_workers(workers: str, run: Run, wanted: list[str], tmp_path: Path
     assert curate(tmp_path, run, "--workers", workers) == wanted
 
 
-def test_ray(run: Run, wanted: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2", "3"])
+def test_ray(workers: str, run: Run, wanted: list[str], tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    assert curate(tmp_path, run, "--executor", "ray", "--workers", "2") == wanted
+    assert curate(tmp_path, run, "--executor", "ray", "--workers", workers) == wanted
 
 
 def test_shares_on_any_scheduler(run: Run, wanted: list[str], tmp_path: Path) -> None:
@@ -157,6 +158,9 @@ def wait_for(ready: object, what: str) -> None:
         time.sleep(0.2)  # between polls of another program
 
 
-def test_slurm(slurm: dict[str, str], run: Run, wanted: list[str], tmp_path: Path) -> None:
-    more = ("--executor", "slurm", "--partition", "p", "--time", "00:05:00", "--workers", "2")
+@pytest.mark.parametrize("workers", ["1", "2", "3"])
+def test_slurm(
+    workers: str, slurm: dict[str, str], run: Run, wanted: list[str], tmp_path: Path
+) -> None:
+    more = ("--executor", "slurm", "--partition", "p", "--time", "00:05:00", "--workers", workers)
     assert curate(tmp_path, run, *more, **slurm) == wanted
