@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from curation.base import predicate, yaml
 from curation.base.errors import AwaseError, InvalidDocument
@@ -185,13 +184,13 @@ def _annotated(steps: tuple[Step, ...], fields: Fields) -> tuple[Step, ...]:
 def _with_annotated(step: Step, chosen: set[str]) -> Step:
     if not any(name.startswith(f"{step.name}.") for name in chosen):
         return step
-    changed: Any = copy.copy(step)
-    changed.rules = tuple(
+    rules = tuple(
         replace(rule, annotate=True) if f"{step.name}.{rule.reason}" in chosen else rule
         for rule in step.rules
     )
-    answer: Step = changed
-    return answer
+    changed = copy.copy(step)
+    object.__setattr__(changed, "rules", rules)  # a frozen step too: the copy is not in use yet
+    return changed
 
 
 def _keep(fields: Fields) -> Predicate | None:

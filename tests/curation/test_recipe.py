@@ -62,3 +62,13 @@ def test_the_recipe_of_the_documentation_is_one(tmp_path: Path) -> None:
     (web,) = parse_recipe(evaluation, folder=tmp_path).datasets
     assert web.steps[-1].settings["unit"] == "characters"
     assert [item["coverage"]["whole"] for item in web.steps[-1].settings["sets"]] == [2, 1]
+
+
+def test_rules_of_every_kind_of_step_can_be_counted_only() -> None:
+    text = (
+        "version: 1\ninput: {chat: true}\ndatasets:\n  sft:\n    profile: ja-default\n"
+        "    annotate: [chat.no_loss, lines.bullets]\n"
+    )
+    (dataset,) = parse_recipe(text).datasets
+    counted = {f"{s.name}.{r.reason}" for s in dataset.steps for r in s.rules if r.annotate}
+    assert counted == {"chat.no_loss", "lines.bullets"}
