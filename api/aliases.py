@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.caching import expected_revision, json_response, revision_etag
+from curation.base.names import MAX_VERSION
 from mixtures.catalog import AliasMove, Catalog
 from mixtures.catalog.records import Kind
 
@@ -18,7 +19,7 @@ class AliasTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    version: int | None
+    version: int | None = Field(ge=1, le=MAX_VERSION)
 
 
 def is_fixed(ref: str) -> bool:

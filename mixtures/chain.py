@@ -25,6 +25,7 @@ from curation.base.store import Store
 from mixtures.budget import Leg, Row, apportion
 from mixtures.catalog import Catalog
 from mixtures.plan import Resolved, resolve, settings_of, tree_of, verdict_of
+from mixtures.quantities import show_epochs
 from mixtures.shares import demand_of
 from mixtures.spec import Mixture
 
@@ -305,7 +306,8 @@ def _check_counts(
         if most is not None and new and used > most * size:
             raise RefusedPlan(
                 f"source {item.path}: {drawn[ids[k]]} sequences drawn and {new} more are "
-                f"{used / size:.4g} epochs of its {size}, max_epochs is {float(most):g}"
+                f"{show_epochs(used / size)} epochs of its {size}, "
+                f"max_epochs is {show_epochs(most)}"
             )
 
 

@@ -22,6 +22,7 @@ from mixtures.quantities import (
     parse_epochs,
     parse_tokens,
     parse_weight,
+    show_epochs,
     show_share,
     show_tokens,
 )
@@ -220,7 +221,7 @@ def _node(child: Group | Source, lines: Mapping[str, Line]) -> str:
 
 def epochs(line: Line) -> str:
     """Epochs for people: 3.2, 0.0125."""
-    return f"{float(line.epochs):.3g}"
+    return f"{float(line.epochs):.3g}" if line.epochs < 1000 else show_epochs(line.epochs)
 
 
 # What if.

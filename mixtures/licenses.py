@@ -138,13 +138,15 @@ class Verdict:
 
 
 def _shown(parts: tuple[Part, ...]) -> str:
+    """The most common, and whatever has no licence stated: nothing hides that."""
     texts = []
-    for part in parts[:MAX_SHOWN]:
+    unsaid = [part for part in parts[MAX_SHOWN:] if part.name == NOASSERTION]
+    for part in (*parts[:MAX_SHOWN], *unsaid):
         name = "?" if part.name == NOASSERTION else part.name
         inside = f" ({', '.join(part.sources[:3])}{', ...' if len(part.sources) > 3 else ''})"
         via = f" [{part.via}]" if part.via else ""
         texts.append(f"{name} {show_share(part.share)}{inside}{via}")
-    more = len(parts) - MAX_SHOWN
+    more = len(parts) - len(texts)
     return ", ".join(texts) + (f", and {more} more" if more > 0 else "")
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 from awase_client.engine.plan import MAX_SLOTS
 from curation.base.errors import RefusedPlan
 from mixtures.budget import Leg, Row, apportion
+from mixtures.quantities import show_epochs
 from mixtures.shares import Demand, Supply, TooLittle, TooMuch, asked, demand_of
 from mixtures.spec import Mixture, Source
 
@@ -95,10 +96,10 @@ def _wants(source: Source, leg: Leg, index: int) -> bool:
 def _cap(source: Source, supply: Supply, used: int, length: int) -> Iterator[Breach]:
     most = source.max_epochs
     if most is not None and used > most * supply.sequences:
-        epochs = used / supply.sequences
         yield Breach(
             "never" if source.repeat is not None else "smaller",
-            f"{_at(source)}: {used * length} tokens are {epochs:.4g} epochs of its "
+            f"{_at(source)}: {used * length} tokens are "
+            f"{show_epochs(Fraction(used, supply.sequences))} epochs of its "
             f"{supply.sequences * length}, max_epochs is {_number(most)}: "
             f"{int(most * supply.sequences) * length} tokens at most",
         )

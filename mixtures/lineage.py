@@ -36,7 +36,7 @@ class Node:
         facts = ", ".join(
             f"{key} {value}" for key, value in self.facts.items() if value not in ("", None, [])
         )
-        yield f"{self.kind} {self.name}" + (f"  ({facts})" if facts else "")
+        yield f"{self.kind} {self.name}".rstrip() + (f"  ({facts})" if facts else "")
         for place, child in enumerate(self.children):
             last = place == len(self.children) - 1
             inner = child.lines()

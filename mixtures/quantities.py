@@ -103,6 +103,11 @@ def show_tokens(count: int) -> str:
     return str(count)
 
 
+def show_epochs(epochs: Fraction | float) -> str:
+    """Epochs in a sentence, four digits of them or all before the point: 2.5, 0.0125, 36,932."""
+    return f"{float(epochs):,.0f}" if epochs >= 1000 else f"{float(epochs):.4g}"
+
+
 def show_share(share: Fraction) -> str:
     """A share as a percentage with four significant digits: 15.5%, 0.2304%."""
     return f"{float(share * 100):.4g}%"

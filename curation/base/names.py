@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from curation.base.errors import UsageError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
+MAX_VERSION = 10**18 - 1  # what fits 64 bits in every database
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -43,7 +44,7 @@ def parse_reference(text: str, *, what: str = "reference") -> Reference:
         return Reference(name)
     if _DIGEST.fullmatch(selector):
         return Reference(name, digest=selector)
-    if re.fullmatch(r"[1-9][0-9]{0,17}", selector, re.ASCII):
+    if re.fullmatch(r"[1-9][0-9]{0,17}", selector, re.ASCII):  # up to MAX_VERSION
         return Reference(name, number=int(selector))
     if NAME.fullmatch(selector) and not selector.isdigit():
         return Reference(name, alias=selector)

@@ -9,12 +9,12 @@ from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, update
 
 from curation.base.digest import digest_bytes
 from curation.base.errors import Failed, NotFound, UsageError
 from curation.base.names import Reference, parse_reference
-from curation.base.store import Store, put_if_absent, to_json
+from curation.base.store import Store, put_if_absent, to_json, write_atomic
 from curation.shards import manifest as manifests
 from mixtures.catalog import models, rebuild, refs, run_refs
 from mixtures.catalog.database import ENVIRONMENT, Database, insert_if_absent, sqlite_url
@@ -234,12 +234,22 @@ class Catalog(Pointers):
 
         mixture: the reference it was made from, None for a file that was not published.
         document: what plan.json holds; its sources' datasets become findable by `plans_with`.
+
+        The first name stays; a plan of a file is named when it is made again from what was
+        published.
         """
         path = self.store.plan_ref_path(digest)
         entry = {"version": refs.VERSION, "mixture": mixture, "created": self._clock()}
         put_if_absent(path, to_json(entry))
+        kept = refs.read(path, refs.OF_PLAN)
+        if mixture is not None and kept["mixture"] is None:
+            kept = {**kept, "mixture": mixture}
+            write_atomic(path, to_json(kept))
+        table = models.plans
+        unnamed = (table.c.digest == digest) & table.c.mixture.is_(None)
         with self.database.write() as rows:
-            rebuild.insert_plan(rows, digest, document, refs.read(path, refs.OF_PLAN))
+            rebuild.insert_plan(rows, digest, document, kept)
+            rows.execute(update(table).where(unnamed).values(mixture=kept["mixture"]))
 
     def plan(self, digest_or_prefix: str) -> PlanRecord:
         """A plan by `sha256:<hex>`, bare hex or at least 6 leading digits of it."""

@@ -52,7 +52,7 @@ def list_(name: str | None, as_json: bool) -> None:
                 f"{row['rows']:,}",
                 f"{row['characters']:,}",
                 f"{row['bytes']:,}",
-                _shares(row["licenses"], row["rows"]),
+                _shares(row["licenses"], row["rows"], most=4),
                 short(row["digest"]),
             )
             for row in rows
@@ -94,7 +94,7 @@ def show(reference: str, as_json: bool) -> None:
         ("judged by", _shares(manifest.judged_by, manifest.rows)),
         ("created", f"{manifest.created} by awase {manifest.code_version}"),
         ("recipe", manifest.recipe_fingerprint or "imported"),
-        ("inputs", f"{len(manifest.inputs)} files"),
+        ("inputs", "1 file" if len(manifest.inputs) == 1 else f"{len(manifest.inputs)} files"),
         ("parents", " ".join(manifest.parents)),
     ]
     click.echo(version.reference)
@@ -303,10 +303,17 @@ def _row(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:
     }
 
 
-def _shares(counts: Any, rows: int) -> str:
-    """`CC-BY-4.0 90.0%, ? 10.0%`: values by rows; nobody said is printed as "?"."""
+def _shares(counts: Any, rows: int, *, most: int | None = None) -> str:
+    """`CC-BY-4.0 90.0%, ? 10.0%`: values by rows; nobody said is printed as "?" and never left out.
+
+    most: how many of them; the rest is counted.
+    """
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(
+    unsaid = [item for item in ordered[most:] if most and item[0] == "NOASSERTION"]
+    shown = [
         f"{'?' if value == 'NOASSERTION' else value} {100 * count / max(rows, 1):.1f}%"
-        for value, count in ordered
-    )
+        for value, count in [*ordered[:most], *unsaid]
+    ]
+    if left := len(ordered) - len(shown):
+        shown.append(f"and {left} more")
+    return ", ".join(shown)

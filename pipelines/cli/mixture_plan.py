@@ -163,16 +163,22 @@ def _print_lines(lines: Sequence[Line], entries: Sequence[dict[str, Any]]) -> No
                 epochs(line),
                 show_share(line.share),
                 show_share(line.realised),
-                ", ".join(
-                    "?" if name == "NOASSERTION" else name
-                    for name in (*entry["licenses"], *entry["terms"])
-                ),
+                _rights(entry),
                 f"{show_tokens(line.bytes_read)}B",
             )
             for line, entry in zip(lines, entries, strict=True)
         ],
         right=_NUMBERS,
     )
+
+
+def _rights(entry: dict[str, Any], *, most: int = 6) -> str:
+    """The licences of a source and all its terms; past `most` licences, how many more."""
+    names = sorted(entry["licenses"], key=lambda name: name != "NOASSERTION")
+    shown = ["?" if name == "NOASSERTION" else name for name in names[:most]]
+    if left := len(names) - len(shown):
+        shown.append(f"and {left} more")
+    return ", ".join([*shown, *entry["terms"]])
 
 
 def _draft_or_refusal(

@@ -199,7 +199,14 @@ def test_an_alias_is_moved_under_a_condition(client: TestClient, web: DatasetVer
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [({"version": 9}, 404), ({"version": "1"}, 422), ({"version": 1, "x": 1}, 422), ([], 422)],
+    [
+        ({"version": 9}, 404),
+        ({"version": 0}, 422),
+        ({"version": 10**30}, 422),
+        ({"version": "1"}, 422),
+        ({"version": 1, "x": 1}, 422),
+        ([], 422),
+    ],
 )
 def test_a_bad_alias_is_refused(
     client: TestClient, web: DatasetVersion, body: object, status: int

@@ -53,6 +53,13 @@ def test_one_row_in_a_thousand_without_a_licence_changes_the_verdict() -> None:
     assert "permits      commercial use: ? (?)" in lines
 
 
+def test_no_number_of_licences_hides_that_one_is_not_stated() -> None:
+    names = ("MIT", "ISC", "Zlib", "BSL-1.0", "0BSD", "Unlicense", "CC0-1.0", "OFL-1.1", "WTFPL")
+    rows: list[dict[str, object]] = [{"license": name} for name in names for _ in range(11)]
+    first = next(verdict([*rows, {"license": None}], Licenses()).lines())
+    assert first.endswith(", ? 0.5% (ja.web), and 1 more")
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

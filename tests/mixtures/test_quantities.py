@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from mixtures.quantities import parse_epochs, parse_weight, show_tokens
+from mixtures.quantities import parse_epochs, parse_weight, show_epochs, show_tokens
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,8 @@ def test_what_is_no_bounded_number_is_no_weight_and_no_epochs(text: str) -> None
     for parse in (parse_weight, parse_epochs):
         with pytest.raises(ValueError, match=r"expected a number|exponents go|is 0 to|over 0"):
             parse(text)
+
+
+def test_epochs_show_four_digits_and_no_exponent() -> None:
+    shown = [show_epochs(value) for value in (Fraction(1, 80), 2.5, 999.94, 36_931.8)]
+    assert shown == ["0.0125", "2.5", "999.9", "36,932"]

@@ -129,6 +129,22 @@ def test_a_plan_is_found_by_its_first_digits_and_from_its_datasets(
         catalog.plan("0" * 64)
 
 
+def test_a_plan_of_a_file_is_named_once_it_is_published(
+    lose: Callable[[], None], store: Store
+) -> None:
+    document: dict[str, object] = {"sources": []}
+    write_atomic(store.plan_path(PLAN), to_json(document))
+    names = []
+    with Catalog.open(store) as catalog:
+        for name in (None, None, "base@1", "other@1", None):
+            catalog.record_plan(PLAN, name, document)
+            names.append(catalog.plan(PLAN).mixture)
+    assert names == [None, None, "base@1", "base@1", "base@1"]
+    lose()
+    with Catalog.open(store) as catalog:
+        assert catalog.plan(PLAN).mixture == "base@1"
+
+
 def test_plans_are_paged_newest_first(store: Store) -> None:
     times = iter(f"2026-01-01T00:00:0{second}+00:00" for second in (1, 1, 2))
     with Catalog.open(store) as catalog:

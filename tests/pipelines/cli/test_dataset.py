@@ -63,6 +63,20 @@ def test_ls_and_show_print_what_a_version_holds(cli: Cli, web: Path) -> None:
     assert cli.json("dataset", "ls", "web")[0]["aliases"] == ["prod"]
 
 
+def test_ls_shows_four_licences_and_never_hides_that_one_is_not_stated(
+    cli: Cli, tmp_path: Path
+) -> None:
+    names = ["MIT", "ISC", "Zlib", "0BSD", "WTFPL", "OFL-1.1"]
+    licenses = [name for name in names for _ in range(2)] + [None]
+    rows = [{"id": str(n), "text": "t", "license": name} for n, name in enumerate(licenses)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "many.parquet")
+    cli("dataset", "import", "many", str(tmp_path / "many.parquet"))
+    listed = cli("dataset", "ls")
+    assert "0BSD 15.4%, ISC 15.4%, MIT 15.4%, OFL-1.1 15.4%, ? 7.7%, and 2 more" in listed
+    shown = cli("dataset", "show", "many")
+    assert "WTFPL 15.4%, Zlib 15.4%, ? 7.7%" in shown
+
+
 def test_verify_ends_in_code_6_and_names_the_file(cli: Cli, web: Path) -> None:
     assert "all as committed" in cli("dataset", "verify", "web")
     web.write_bytes(web.read_bytes()[:-1] + b"X")
