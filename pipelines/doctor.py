@@ -88,8 +88,10 @@ def of_store(store: Store) -> Iterator[Check]:
     level: Level = "ok" if free >= DISK_FLOOR_BYTES else "warning"
     yield Check("free disk", level, f"{free / 1e9:.1f} GB")
     work = store.root / "work"
-    unfinished = sorted(path.name for path in work.iterdir()) if work.is_dir() else []
-    found = f"{len(unfinished)} in {work}: run their commands again to go on, or delete them"
+    unfinished = sum(
+        1 for logs in work.glob("*/logs") if not (logs.parent / "result.json").exists()
+    )
+    found = f"{unfinished} in {work}: run their commands again to go on, or delete them"
     yield Check("unfinished runs", "ok", found if unfinished else "none")
     left = sum(1 for _ in leftovers(store.root))
     yield Check(

@@ -253,7 +253,10 @@ def read_tokenizer(path: Path, *, pieces: dict[str, str] | None = None) -> Token
         return HubTokenizer(data, pieces=pieces)
     if pieces:
         raise UsageError(f"{path}: a SentencePiece model names its own separators")
-    return SentencePieceTokenizer(data)
+    try:
+        return SentencePieceTokenizer(data)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def open_tokenizer(store: Store, digest: str) -> Tokenizer:

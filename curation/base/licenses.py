@@ -229,6 +229,15 @@ def ids_of(expression: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in found if word not in ("AND", "OR")))
 
 
+def by_expression(rows: Mapping[str, int]) -> dict[str, int]:
+    """Rows by what their licence field means: SPDX, or NOASSERTION where it cannot be read."""
+    found: dict[str, int] = {}
+    for value, count in rows.items():
+        expression = read_license(value).expression
+        found[expression] = found.get(expression, 0) + count
+    return found
+
+
 def split_terms(value: str | None) -> tuple[str, ...]:
     """Names in a row's `terms`: separated by commas, lower case, each once."""
     names = (part.strip().lower() for part in (value or "").split(","))

@@ -67,3 +67,12 @@ def test_a_catalog_that_cannot_be_read_is_a_problem_and_ends_nothing(store: Stor
     assert checks["catalog"].level == "problem"
     assert "doctor --rebuild" in checks["catalog"].found
     assert checks["store"].level == "ok"
+
+
+def test_a_run_is_unfinished_until_it_has_its_result(store: Store) -> None:
+    assert found(store)["unfinished runs"].found == "none"
+    for name in ("survey", "spill", "one/logs", "two/logs"):
+        (store.root / "work" / name).mkdir(parents=True)
+    (store.root / "work" / "one" / "result.json").write_text("{}")
+    check = found(store)["unfinished runs"]
+    assert check.found.startswith(f"1 in {store.root / 'work'}: run their commands again")

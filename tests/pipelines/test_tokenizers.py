@@ -144,3 +144,19 @@ def test_a_hub_tokenizer_comes_back_from_the_store_with_its_named_pieces(
     assert again.special == tokenizer.special
     with pytest.raises(UsageError, match="no piece"):
         read_tokenizer(hub_file, pieces={"bos": "<absent>"})
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "this SentencePiece model has no pieces"),
+        (b"version: 1\n", "this is not a SentencePiece model"),
+        (b"{", "not a tokenizer.json"),
+    ],
+)
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path, data: bytes, message: str) -> None:
+    path = tmp_path / "some.model"
+    path.write_bytes(data)
+    with pytest.raises(UsageError) as refused:
+        read_tokenizer(path)
+    assert str(refused.value).startswith(f"{path}: {message}")
