@@ -36,12 +36,13 @@ _INTERESTING = re.compile(r"[0-9０-９]{2}|[@＠★]|[(\[（［][aA][tT][)\]）
 
 _LOCAL = re.compile(r"[A-Za-z0-9._%+-]{1,64}\Z")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
-_AT = re.compile(r"@|★|\((?:at|AT)\)|\[(?:at|AT)\]")
+_AT = re.compile(r"@|★| ?\((?:at|AT)\) ?| ?\[(?:at|AT)\] ?")
 
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z+_.-])"
     r"(?:(?P<abroad>\+81[- ]?(?:\(0\))?[- ]?)|(?P<bracket>\(0)|0)"
-    r"(?P<area>[0-9]{1,4})(?:[- ]|\)[- ]?|\()(?P<middle>[0-9]{1,4})(?:[- ]|\))(?P<last>[0-9]{4})"
+    r"(?P<area>[0-9]{1,4})(?:[- .・･]|\)[- ]?| ?\()(?P<middle>[0-9]{1,4})(?:[- .・･]|\) ?)"
+    r"(?P<last>[0-9]{4})"
     r"(?![0-9A-Za-z_]|-[0-9])"
 )
 _PLAIN_PHONE = re.compile(
@@ -52,9 +53,12 @@ _MOBILE = ("50", "60", "70", "80", "90")
 _NOBODYS = ("120", "800", "570", "990")
 
 _TWELVE = re.compile(
-    r"(?<![0-9A-Za-z_-])[0-9]{4}(?P<gap>[- ]?)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9A-Za-z_]|-[0-9])"
+    r"(?<![0-9A-Za-z_-])[0-9]{4}(?P<gap>[- ・･]?)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9A-Za-z_]|-[0-9])"
 )
-_MY_NUMBER_WORDS = ("マイナンバー", "個人番号", "My Number", "my number", "Individual Number")
+_MY_NUMBER_WORDS = (
+    *("マイナンバー", "ﾏｲﾅﾝﾊﾞｰ", "個人番号"),
+    *("My Number", "My number", "my number", "MY NUMBER", "Individual Number"),
+)
 _CONTEXT = 40  # characters before and after in which one of these words must stand
 
 
@@ -118,7 +122,7 @@ def my_numbers(text: str, folded: str) -> Iterator[tuple[int, int]]:
     if not any(word in text for word in _MY_NUMBER_WORDS):
         return
     for match in _TWELVE.finditer(folded):
-        digits = "".join(c for c in match.group() if c not in "- ")
+        digits = "".join(c for c in match.group() if c in "0123456789")
         if int(digits[11]) != check_digit(digits):
             continue
         begin, end = match.span()
@@ -171,7 +175,7 @@ class PersonalData(RuleStep):
 
     def __init__(self, *, rules: Sequence[Rule] = (), name: str | None = None) -> None:
         super().__init__(rules=rules, name=name)
-        self.settings = {"email": EMAIL_MASK, "context": _CONTEXT}
+        self.settings = {"email": EMAIL_MASK, "context": _CONTEXT, "formats": 2}
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
         data, offsets = utf8_view(text)

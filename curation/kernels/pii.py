@@ -21,7 +21,7 @@ def _kinds() -> npt.NDArray[np.uint8]:
     kinds = np.zeros(1 << 16, np.uint8)
     for characters, bit in (
         ("0123456789", _DIGIT),
-        (" ()+-", _FILLER),
+        (" ()+-.", _FILLER),
         ("@", _AT),
         ("([", _BRACKET),
         ("aA", _A),
@@ -30,7 +30,7 @@ def _kinds() -> npt.NDArray[np.uint8]:
             kinds[code] |= bit
             if code > 32:
                 kinds[code + 0xFEE0] |= bit
-    for dash in "‐‑‒–—―‖‗‾−﹣˗ーｰ\u00a0\u3000":
+    for dash in "‐‑‒–—―‖‗‾−﹣˗ーｰ・･\u00a0\u3000":
         kinds[ord(dash)] |= _FILLER
     kinds[ord("★")] |= _AT
     kinds[10] |= _BREAK

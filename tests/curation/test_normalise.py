@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -79,3 +81,33 @@ def test_a_batch_gives_what_its_documents_give(texts: list[str]) -> None:
     scored = step.score(pa.array(texts, pa.large_string()), {})
     found = texts if scored.text is None else scored.text.to_pylist()
     assert found == [step.text(text) for text in texts]
+
+
+JAPANESE = st.text(
+    st.sampled_from("~〜～かガｶﾊﾞパﾟ゛゜\u3099\u309a\uff9e\uff9f\u3000Ａ１ーｰ\r\n\u200b漢a")
+    | st.characters(codec="utf-8"),
+    max_size=40,
+)
+
+
+@given(JAPANESE, st.sets(st.sampled_from(SWITCHES)))
+def test_no_tilde_and_no_voiced_mark_is_lost_whatever_is_switched_off(
+    text: str, off: set[str]
+) -> None:
+    found = Normalise(frozenset({"mojibake", *off})).text(text)
+    for sign in "~〜～":
+        assert found.count(sign) == text.count(sign)
+    before, after = (unicodedata.normalize("NFKD", each) for each in (text, found))
+    for mark in "\u3099\u309a":
+        assert after.count(mark) == before.count(mark)
+
+
+@given(JAPANESE)
+def test_the_letters_that_nfkc_would_find_are_the_same(text: str) -> None:
+    """Widths change and controls go; no rule replaces one letter by another."""
+    found = Normalise(frozenset({"mojibake"})).text(text)
+
+    def letters(each: str) -> list[str]:
+        return [c for c in unicodedata.normalize("NFKD", each) if c.isalnum()]
+
+    assert sorted(letters(found)) == sorted(letters(text))

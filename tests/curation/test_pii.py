@@ -26,6 +26,32 @@ from curation.pii import PersonalData, check_digit, mask, shadow
         ("+81-80-1234-5678", "+81-80-XXXX-XXXX"),
         ("08012345678", "080XXXXXXXX"),
         ("サーバー0312345678", "サーバー031XXXXXXX"),
+        ("03（1234）5678", "03（XXXX）XXXX"),
+        ("03 (1234) 5678", "03 (XXXX) XXXX"),
+        ("03 1234 5678", "03 XXXX XXXX"),
+        ("03.1234.5678", "03.XXXX.XXXX"),
+        ("03・1234・5678", "03・XXXX・XXXX"),
+        ("03―1234―5678", "03―XXXX―XXXX"),
+        ("03‐1234‐5678", "03‐XXXX‐XXXX"),
+        ("03–1234–5678", "03–XXXX–XXXX"),
+        ("03—1234—5678", "03—XXXX—XXXX"),
+        ("03−1234−5678", "03−XXXX−XXXX"),
+        ("090(1234)5678", "090(XXXX)XXXX"),
+        ("(090)1234-5678", "(090)XXXX-XXXX"),
+        ("０９０（１２３４）５６７８", "０９０（XXXX）XXXX"),
+        ("０８０ー１２３４ー５６７８", "０８０ーXXXXーXXXX"),
+        ("070-1234-5678", "070-XXXX-XXXX"),
+        ("060-1234-5678", "060-XXXX-XXXX"),
+        ("（045）123-4567", "（045）XXX-XXXX"),
+        ("045(123)4567", "045(XXX)XXXX"),
+        ("04992-2-1234", "04992-X-XXXX"),
+        ("0463(12)3456", "0463(XX)XXXX"),
+        ("+81 90 1234 5678", "+81 90 XXXX XXXX"),
+        ("+81-(0)3-1234-5678", "+81-(0)3-XXXX-XXXX"),
+        ("＋８１－３－１２３４－５６７８", "＋８１－３－XXXX－XXXX"),
+        ("+819012345678", "+8190XXXXXXXX"),
+        ("03-1234-5678(代表)", "03-XXXX-XXXX(代表)"),
+        ("03-1234-5678〜9", "03-XXXX-XXXX〜9"),
     ],
 )
 def test_phone_numbers_in_all_their_forms(text, masked):
@@ -49,6 +75,24 @@ def test_phone_numbers_in_all_their_forms(text, masked):
         "03-1234-5678-9",
         "3.14159265358",
         "00001234567",
+        "100-0001",
+        "1234-5678-9012-3456",
+        "12:30-13:45",
+        "192.168.0.1",
+        "10.0.0.1-10.0.0.9",
+        "01.234.5678",
+        "0.1234567890",
+        "¥1,234,567",
+        "2024/01/02 03:04:05",
+        "03-12345-678",
+        "A03-1234-5678",
+        "1.03-1234-5678",
+        "0901234567",
+        "090123456789",
+        "99090-1234-5678",
+        "090-1234-56789",
+        "08-1234-567",
+        "00-0000-0000",
     ],
 )
 def test_other_numbers_stay(text):
@@ -78,6 +122,11 @@ def test_what_hojichar_misses_and_hits_wrongly():
         "taro(at)example.com",
         "taro★example.com",
         "taro（at）example.com",
+        "taro (at) example.com",
+        "taro[at]example.com",
+        "TARO@EXAMPLE.CO.JP",
+        "a_b-c+d@sub.example.museum",
+        "taro＠ｅxample．jp",
     ],
 )
 def test_mail_addresses_in_all_their_forms(address):
@@ -86,7 +135,22 @@ def test_mail_addresses_in_all_their_forms(address):
     assert (mails, calls, numbers) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("text", ["@taro", "a@b", "5@10.5", "評価★★★", "星★a", "x @ y.z", "@"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@taro",
+        "a@b",
+        "a@b.c",
+        "foo@bar_baz",
+        "C++@home",
+        "price @ 3.50",
+        "5@10.5",
+        "評価★★★",
+        "星★a",
+        "x @ y.z",
+        "@",
+    ],
+)
 def test_other_signs_stay(text):
     assert mask(text) == (text, 0, 0, 0)
 
@@ -99,10 +163,15 @@ def test_my_number_needs_its_check_digit_and_a_word_near_by():
     good = my_number("12345678901")
     grouped = f"{good[:4]}-{good[4:8]}-{good[8:]}"
     wide = good.translate({ord(str(d)): chr(0xFF10 + d) for d in range(10)})
-    for number in (good, grouped, wide):
+    dotted = grouped.replace("-", "・")
+    for number in (good, grouped, wide, dotted):
         text, *counts = mask(f"マイナンバー：{number}です")
-        assert text == "マイナンバー：" + "".join("X" if c != "-" else c for c in number) + "です"
+        assert (
+            text == "マイナンバー：" + "".join("X" if c.isdecimal() else c for c in number) + "です"
+        )
         assert counts == [0, 0, 1]
+    for word in ("個人番号", "ﾏｲﾅﾝﾊﾞｰ", "MY NUMBER", "My number", "Individual Number"):
+        assert mask(f"{word} {good}")[3] == 1
     bad = good[:11] + str((int(good[11]) + 1) % 10)
     assert mask(f"マイナンバー：{bad}")[3] == 0
     assert mask(f"注文番号：{good}")[3] == 0
