@@ -9,6 +9,7 @@ from typing import Any
 from curation.base.errors import AwaseError
 from curation.base.fields import Fields
 from curation.base.licenses import read_license
+from curation.base.nodes import List
 from curation.decontaminate.sets import EvaluationSet
 from curation.decontaminate.step import (
     ACTIONS,
@@ -59,7 +60,7 @@ def read_decontaminate(
 def _sets(fields: Fields, folder: Path) -> list[EvaluationSet]:
     found: list[EvaluationSet] = []
     nodes = fields.items("sets", maximum=MAX_SETS)
-    if not nodes and "sets" in fields:
+    if isinstance(node := fields.value("sets"), List) and not node.items:
         fields.report("sets", "name at least one evaluation set")
     for number, node in enumerate(nodes):
         path = f"{fields.key_path('sets')}[{number}]"

@@ -35,8 +35,7 @@ DEFAULTS: dict[str, tuple[int, int, int, int, int]] = {
 }
 SOURCES = {
     "words": "GPT-3 (arXiv 2005.14165) appendix C: n-grams of 13 words, never under 8",
-    "characters": "awase: two thirds of JCommonsenseQA's questions have under 12 words, their "
-    "median is 14 characters",
+    "characters": "awase docs/rules.md, Thresholds of our own: decontaminate",
 }
 COMMON = 10  # our own bound: what more items have is the wording of their template
 
@@ -45,7 +44,7 @@ RULE = Rule(
     "item_share",
     ">=",
     0.5,
-    "awase: half of an evaluation item by its n-grams, or all of a short one",
+    "awase docs/rules.md, Thresholds of our own: decontaminate.evaluation_item",
 )
 
 

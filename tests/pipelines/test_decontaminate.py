@@ -178,7 +178,7 @@ def test_explain_names_the_item_the_place_and_the_source(
     assert verdict.condition == "decontaminate.item_share >= 0.5"
     assert verdict.value == 1.0
     assert verdict.note == "quiz item q2: question, characters 4 to 17"
-    assert verdict.source.startswith("awase: half of an evaluation item")
+    assert verdict.source.startswith("awase docs/rules.md, Thresholds of our own: decontaminate.")
     assert cli(["--store", str(folder / "store"), "curate", "--explain", "web", "wide"]) == 0
     assert "quiz item q2: question, characters 4 to 17" in capsys.readouterr().out
 
