@@ -12,6 +12,7 @@ from curation.base.store import Store
 from pipelines.curate import CurateResult, curate, plan_run
 from pipelines.report.examples import excerpt
 from pipelines.report.gather import funnel
+from pipelines.report.page import size
 
 RECIPE = """
 version: 1
@@ -52,11 +53,37 @@ def test_the_sums_equal_a_recount_by_duckdb(done: tuple[Store, CurateResult, str
     query = "select coalesce(reason, 'kept'), count(*), sum(bytes) from read_parquet(?) group by 1"
     counted = {name: (n, size) for name, n, size in duckdb.execute(query, [audit]).fetchall()}
     assert sum(n for n, _ in counted.values()) == result.manifest.counts["in"] == 34
-    for name, (documents, _) in counted.items():
+    for name, (documents, size_bytes) in counted.items():
         row = re.search(rf"<td[^>]*>{re.escape(name)}<.*?</tr>", page)
         assert row is not None, name
         assert f'<td class="n">{documents:,}</td>' in row.group()
+        assert f'<td class="n">{size(size_bytes)}</td>' in row.group()
     assert counted["kept"] == (result.manifest.rows, result.manifest.bytes)
+
+
+def test_documents_and_bytes_of_every_reason_equal_a_recount_by_duckdb(
+    done: tuple[Store, CurateResult, str], tmp_path: Path
+) -> None:
+    store, result, _ = done
+    audit = str(result.manifest.file(store, result.manifest.audit[0]))
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "the plan needs an input, the numbers come from the audit"}\n')
+    plan = plan_run(RECIPE, [source], store, workers=1)
+    found = funnel(store, result.manifest, plan, plan.datasets[0])
+    for row in found.rows:
+        query = "select count(*), coalesce(sum(bytes), 0) from read_parquet(?) where reason = ?"
+        [first] = duckdb.execute(query, [audit, row.reason.name]).fetchall()
+        assert (row.first.documents, row.first.bytes) == first, row.reason.name
+        word, bit = divmod(row.reason.bit, 64)
+        query = (
+            "select count(*), coalesce(sum(bytes), 0) from read_parquet(?) "
+            f"where (failed_{word}::ubigint >> ?) & 1 = 1"
+        )
+        [any_] = duckdb.execute(query, [audit, bit]).fetchall()
+        assert (row.any.documents, row.any.bytes) == any_, row.reason.name
+    [total] = duckdb.execute("select count(*), sum(bytes) from read_parquet(?)", [audit]).fetchall()
+    assert (found.total.documents, found.total.bytes) == total
+    assert found.kept.bytes + sum(row.first.bytes for row in found.rows) == found.total.bytes
 
 
 def test_it_shows_conditions_examples_with_marks_and_bad_records(
