@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from awase_client.engine.views import Split
 
 KEY_VARIABLE = "AWASE_KEY"
+MAX_COUNT = 1 << 48  # sequences that a plan can have
 
 
 @click.command()
@@ -24,7 +25,7 @@ KEY_VARIABLE = "AWASE_KEY"
 @click.option("--position", type=click.IntRange(min=0), default=0, help="The cursor to start at.")
 @click.option(
     "--count",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MAX_COUNT),
     help="Sequences for this rank. Default: 1 as text, else all that are left.",
 )
 @click.option("--rank", type=click.IntRange(min=0), default=0, show_default=True)
