@@ -1,0 +1,73 @@
+"""A changed recipe computes what it changes: which layers a second run adds, and which it keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curation.base.store import Store
+from pipelines.curate import curate, plan_run
+
+RECIPE = """
+version: 1
+normalise: {halfwidth_kana: true}
+datasets:
+  web:
+    steps:
+      - step: characters
+        rules:
+          too_short: {statistic: characters, min: 5, source: "this test"}
+      - step: lines
+        rules:
+          repeated: {statistic: duplicate_fraction, max: 0.3, source: "this test"}
+      - step: compression
+        rules:
+          flat: {statistic: ratio, min: 0.01, source: "this test"}
+    keep: "language.score >= 0.0"
+    dedup: {exact: true}
+output: {shard_bytes: 1MB, row_group_bytes: 100KB}
+"""
+LAYERS = ("base", "characters", "lines", "compression", "keys", "decide", "write")
+STEPS = LAYERS[1:4]
+
+
+def committed(recipe: str, source: Path, store: Store) -> dict[str, tuple[str, int]]:
+    """layer -> (its folder, when its record was written, ns): a new attempt is a new record."""
+    curate(recipe, [source], store, workers=1)
+    [dataset] = plan_run(recipe, [source], store, workers=1).datasets
+    names = (dataset.base, *dataset.steps, dataset.keys, dataset.decide, dataset.write)
+    layers = dict(zip(LAYERS, names, strict=True))
+    return {
+        name: (layer, (store.work_dir(layer) / "00000.json").stat().st_mtime_ns)
+        for name, layer in layers.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "again"),
+    [
+        ("halfwidth_kana: true", "halfwidth_kana: false", LAYERS),
+        ("min: 5,", "min: 6,", ("decide", "write")),
+        ("max: 0.3", "max: 0.2", ("decide", "write")),
+        ("min: 0.01", "min: 0.02", ("decide", "write")),
+        (">= 0.0", ">= 0.1", ("decide", "write")),
+        ("exact: true", "exact: false", ("decide", "write")),
+        ("100KB", "90KB", ("write",)),
+        ("- step: lines", "- step: lines\n        name: rows", ("lines", "decide", "write")),
+    ],
+)
+def test_a_change_runs_again_what_it_changes(
+    before: str, after: str, again: tuple[str, ...], tmp_path: Path
+) -> None:
+    source = tmp_path / "in.jsonl"
+    texts = [f"{k}番目の話です。数は{k * 7919}と{k * 104729}。" for k in range(40)]
+    source.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    assert before in RECIPE
+    store = Store(tmp_path / "store")
+    first = committed(RECIPE, source, store)
+    second = committed(RECIPE.replace(before, after), source, store)
+    assert tuple(name for name in LAYERS if second[name] != first[name]) == again
+    kept = [first[name] for name in LAYERS if name not in again]
+    assert all(entry in second.values() for entry in kept)
