@@ -203,13 +203,15 @@ def _gram(cp, names, i, k, shorter):  # type: ignore[no-untyped-def]
     """A number that two k-grams share if and only if they are equal: two or three code points of
     21 bits, or the names of the two `shorter`-grams at their ends (they overlap or touch)."""
     if shorter:
-        return (np.uint64(names[i]) << np.uint64(32)) | np.uint64(names[i + k - shorter])
+        return (np.uint64(np.uint32(names[i])) << np.uint64(32)) | np.uint64(
+            np.uint32(names[i + k - shorter])
+        )
     h = np.uint64(cp[i]) | (np.uint64(cp[i + 1]) << np.uint64(21))
     return h if k == 2 else h | (np.uint64(cp[i + 2]) << np.uint64(42))
 
 
 @nb.njit(nogil=True)
-def _grams(cp, n, lengths, table, g, mask, places, at, names, repeated, row):  # type: ignore[no-untyped-def]
+def _grams(cp, n, lengths, table, g, places, at, names, repeated, row):  # type: ignore[no-untyped-def]
     """Character n-grams of the ascending `lengths`, the first 2 or 3, none over twice the one
     before: one that occurs twice consists of shorter ones that do, so only those (places `at`) are
     looked up, the others are kinds of their own. A name is a place in the table: exact, no hash."""
@@ -225,14 +227,15 @@ def _grams(cp, n, lengths, table, g, mask, places, at, names, repeated, row):  #
         while m and at[m - 1] >= last:
             m -= 1
         g += 1
+        mask = np.uint64(capacity(m * 5 // 8) - 1)  # at most 4/5 full; most n-grams come often
         kinds = last - m
         more = 0
         top = 1
         for c in range(m):
             i = at[c]
             p = count(table, g, mask, spread(_gram(cp, names, i, k, shorter)))
-            places[c] = np.int64(p)
-            names[i] = np.int64(p)  # names further on are still those of the shorter ones
+            places[c] = np.int32(p)
+            names[i] = np.int32(p)  # names further on are still those of the shorter ones
             met = times(table, p)
             kinds += met == 1
             more += met == 2
@@ -271,9 +274,9 @@ def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore
     cp = np.empty(most + 1, np.int32)
     joined = np.empty(most + 2, np.int32)
     prefix = np.zeros(most + 2, np.uint64)
-    places = np.zeros(most + 2, np.int64)
-    at = np.zeros(most + 2, np.int64)
-    names = np.zeros(most + 2, np.int64)
+    places = np.zeros(most + 2, np.int32)
+    at = np.zeros(most + 2, np.int32)
+    names = np.zeros(most + 2, np.int32)
     repeated = np.zeros(most + 2, np.bool_)
     grams = np.zeros((64, 2), np.uint64)
     pieces = np.zeros((2, 64, 4), np.int64)  # of sentences and of lines
@@ -297,6 +300,5 @@ def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore
         _letters(cp, n, out[d])
         mask = np.uint64(capacity(ends) - 1)
         _lines(cp, n, published, prefix, powers, pieces, g, mask, joined, out[d])
-        mask = np.uint64(capacity(n + 1) - 1)
-        g = _grams(cp, n, lengths, grams, g, mask, places, at, names, repeated, out[d])
+        g = _grams(cp, n, lengths, grams, g, places, at, names, repeated, out[d])
     return out

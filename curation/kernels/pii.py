@@ -13,7 +13,7 @@ from curation.kernels.utf8 import decode
 LEAST_DIGITS = 9
 
 
-_DIGIT, _FILLER, _AT, _BRACKET, _A, _BREAK = (1 << bit for bit in range(6))
+_DIGIT, _FILLER, _AT, _BRACKET, _A, _T, _BREAK = (1 << bit for bit in range(7))
 
 
 def _kinds() -> npt.NDArray[np.uint8]:
@@ -25,6 +25,7 @@ def _kinds() -> npt.NDArray[np.uint8]:
         ("@", _AT),
         ("([", _BRACKET),
         ("aA", _A),
+        ("tT", _T),
     ):
         for code in map(ord, characters):
             kinds[code] |= bit
@@ -72,8 +73,10 @@ def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
                 digits = 0
             hit |= digits >= LEAST_DIGITS or (kind & _AT) != 0
             if kind & _BRACKET and i < e:
-                after, _ = decode(b, i)
-                hit |= after < 65536 and (_KINDS[after] & _A) != 0
+                after, more = decode(b, i)
+                if after < 65536 and _KINDS[after] & _A and i + more < e:
+                    third, _ = decode(b, i + more)
+                    hit |= third < 65536 and (_KINDS[third] & _T) != 0
         if hit:
             out, n = _append(out, n, d, start, e)
     return out[:n].copy()

@@ -38,29 +38,36 @@ _MARKS = (("、", "，"), ("。", "．"))
 
 
 @cache
-def _expressions(published: bool) -> tuple[tuple[re.Pattern[str], ...], ...]:
-    """For 、 and for 。: (the mark where it counts, its rival where it does, what is replaced)."""
+def _expressions(published: bool) -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...]]:
+    """(what stands before a mark that counts, what is replaced by 、 and what by 。)."""
     before = _PUBLISHED_BEFORE if published else _BEFORE
     after = _PUBLISHED_AFTER if published else _AFTER
-    return tuple(
-        (
-            re.compile(f"(?<={before}){mark}"),
-            re.compile(f"(?<={before}){rival}"),
-            re.compile(f"(?<={after}){rival}+"),
-        )
-        for mark, rival in _MARKS
-    )
+    return re.compile(before), tuple(re.compile(f"(?<={after}){rival}+") for _, rival in _MARKS)
 
 
 def settle(text: str, *, published: bool) -> tuple[str, bool, bool]:
     """(text, were ， replaced by 、, were ．replaced by 。), each where it is in the majority."""
     changed = []
-    for (mark, rival), (usual, other, target) in zip(_MARKS, _expressions(published), strict=True):
-        more = rival in text and len(other.findall(text)) > len(usual.findall(text))
+    before, targets = _expressions(published)
+    for (mark, rival), target in zip(_MARKS, targets, strict=True):
+        rivals = _counted(text, rival, before, most=len(text))
+        more = rivals > 0 and _counted(text, mark, before, most=rivals) < rivals
         changed.append(more)
         if more:
             text = target.sub(lambda match, mark=mark: mark * len(match.group()), text)  # type: ignore[misc]
     return text, changed[0], changed[1]
+
+
+def _counted(text: str, mark: str, before: re.Pattern[str], *, most: int) -> int:
+    """How many marks stand after a character that counts; counting stops at `most`.
+
+    `str.find` skips what an expression with a look-behind would try at every character."""
+    found = 0
+    at = text.find(mark, 1)
+    while at > 0 and found < most:
+        found += before.match(text, at - 1) is not None
+        at = text.find(mark, at + 1)
+    return found
 
 
 class Punctuation(RuleStep):
