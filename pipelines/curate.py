@@ -177,7 +177,7 @@ def execute(plan: RunPlan, executor: Executor, *, progress: Progress | None = No
 
     _score(plan, executor, range(len(plan.tasks)), progress)
     check_bad_records(plan)
-    outputs = _outputs(plan)
+    outputs = outputs_of(plan)
     waiting = [item for item in outputs if Output(plan, *item).record() is None]
     if waiting:
         numbered = [(dataset.index, part) for dataset, part in waiting]
@@ -263,7 +263,7 @@ def _registered(
     return results
 
 
-def _outputs(plan: RunPlan) -> list[tuple[DatasetPlan, Range]]:
+def outputs_of(plan: RunPlan) -> list[tuple[DatasetPlan, Range]]:
     size = plan.recipe.output.shard_bytes
     return [
         (dataset, part)

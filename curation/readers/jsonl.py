@@ -49,7 +49,7 @@ def _lines(
     rest: list[bytes] = []  # the pieces of a line that goes on: joined once, however long it is
     held = 0
     too_long = False
-    for data in _piece_bytes(item, piece, file):
+    for data in piece_bytes(item, piece, file):
         *lines, tail = data.split(b"\n")
         if lines:
             lines[0] = b"".join([*rest, lines[0]])
@@ -72,7 +72,7 @@ def _lines(
         yield row, last.removeprefix(_BOM) if row == 0 else last
 
 
-def _piece_bytes(item: Surveyed, piece: Piece, file: object) -> Iterator[bytes]:
+def piece_bytes(item: Surveyed, piece: Piece, file: object) -> Iterator[bytes]:
     """The uncompressed bytes from `piece.start` to `piece.stop`."""
     path = Path(item.path)
     position = 0

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -126,3 +129,24 @@ def test_an_estimate_is_near_the_run(source: Path, tmp_path: Path) -> None:
     assert found.sampled_documents == 63
     assert found.core_hours > 0
     assert not (tmp_path / "datasets").exists()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_an_estimate_from_a_part_is_near_the_run(kind: str, tmp_path: Path) -> None:
+    """12 MB of which 3 are sampled; startup is told apart, every written file counted."""
+    rng = random.Random(3)
+    words = [f"{a}{b}{c}" for a in "ktnsm" for b in "aiueo" for c in "rlvdb"]
+    texts = [" ".join(rng.choices(words, k=rng.randint(5, 600))) for _ in range(9000)]
+    source = tmp_path / f"in.{kind}"
+    if kind == "jsonl":
+        source.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    else:
+        pq.write_table(pa.table({"text": texts}), source)
+    found = estimate(RECIPE, [source], Store(tmp_path / "dry"), workers=1)
+    assert found.sampled_bytes < found.input_bytes / 2
+    store = Store(tmp_path / "real")
+    results = curate(RECIPE, [source], store, workers=1)
+    written = sum(file.stat().st_size for file in (store.root / "datasets").rglob("*.parquet"))
+    assert found.documents == pytest.approx(len(texts), rel=0.1)
+    assert found.kept_documents == pytest.approx(sum(r.manifest.rows for r in results), rel=0.1)
+    assert found.written_bytes == pytest.approx(written, rel=0.2)
