@@ -18,8 +18,10 @@ from random import Random
 from awase_client import Cursor, Options, TokenStream
 
 BATCH = 3
-# One step a request, so that there are many frames to be killed at.
-OPTIONS = Options(in_flight=2, request_bytes=1, timeout_seconds=3.0, patience_seconds=180.0)
+# One step a request, so that there are many frames to be killed at. The timeout is longer than a
+# server takes to start on a busy machine: else its next life answers only those who have left,
+# and is killed for it, again and again.
+OPTIONS = Options(in_flight=2, request_bytes=1, timeout_seconds=10.0, patience_seconds=180.0)
 
 
 def life(plan: str, out: Path, urls: list[str], random: Random, *, kill: bool) -> None:
