@@ -58,10 +58,10 @@ def _documents(item: Surveyed, path: Path, options: ReadOptions) -> Iterator[Any
 
     name = item.format.removeprefix(PREFIX)
     renamed = dict(options.fields)
-    reader = getattr(readers, name)(
-        str(path.parent), text_key=options.text_field, id_key=renamed.get("id", "id")
-    )
     try:
+        reader = getattr(readers, name)(
+            str(path.parent), text_key=options.text_field, id_key=renamed.get("id", "id")
+        )
         yield from reader.read_file(path.name)
     except (OSError, ValueError, ImportError, EOFError) as error:
         raise Failed(f"{path}: datatrove's {name} cannot read it ({error})") from error
