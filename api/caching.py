@@ -9,10 +9,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.problems import Problem
+from api.problems import CODES, Problem
 
 IMMUTABLE = "private, max-age=31536000, immutable"  # private: keys may be needed to read it
 REVALIDATE = "private, no-cache"
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 def etag_of(digest: str) -> str:
@@ -35,24 +36,34 @@ def revision_etag(revision: int) -> str:
 
 def expected_revision(request: Request) -> int | None:
     """The revision that If-Match names; 0 for If-None-Match: *; None without a condition."""
-    header = request.headers.get("if-match")
-    if header is None:
+    named = _if_match(request, r'"revision-([0-9]{1,15})"')
+    if named is None:
         return 0 if request.headers.get("if-none-match") == "*" else None
-    found = re.fullmatch(r'"revision-([0-9]{1,15})"', header.strip(), re.ASCII)
-    if found is None:
-        raise Problem(400, "usage", f"If-Match {header!r} is not the ETag that GET gave")
-    return int(found[1])
+    return int(named)
 
 
 def expected_digest(request: Request) -> str | None:
     """The digest that If-Match names by its ETag; "" for If-None-Match: *; None without either."""
+    named = _if_match(request, r'"sha256-([0-9a-f]{64})"')
+    if named is None:
+        return "" if request.headers.get("if-none-match") == "*" else None
+    return "sha256:" + named
+
+
+def _if_match(request: Request, ours: str) -> str | None:
+    """What If-Match holds where the expression `ours` has its group; None without the header.
+
+    412 for an ETag that is none of ours, which therefore no longer holds (RFC 9110 §13.1.1); 400
+    for what is not one ETag: a change is made against one state.
+    """
     header = request.headers.get("if-match")
     if header is None:
-        return "" if request.headers.get("if-none-match") == "*" else None
-    found = re.fullmatch(r'"sha256-([0-9a-f]{64})"', header.strip(), re.ASCII)
-    if found is None:
-        raise Problem(400, "usage", f"If-Match {header!r} is not the ETag of a version")
-    return "sha256:" + found[1]
+        return None
+    if found := re.fullmatch(ours, header.strip(), re.ASCII):
+        return found[1]
+    if _ENTITY_TAG.fullmatch(header.strip()):
+        raise Problem(412, CODES[412], f"If-Match {header!r} is not the ETag of what is there now")
+    raise Problem(400, CODES[400], f"If-Match {header!r} is not one ETag, as GET gives it")
 
 
 def json_response(

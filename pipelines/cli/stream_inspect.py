@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -18,13 +17,18 @@ LINE_CHARACTERS = 72
 
 
 def print_documents(
-    store: Store, plan: str, positions: Iterable[int], *, split: Split, as_json: bool
+    store: Store, plan: str, positions: range, *, split: Split, as_json: bool
 ) -> None:
-    """A line a document: id, which of its ids, the beginning of its text; with JSON the whole."""
+    """A line a document: id, which of its ids, the beginning of its text; with JSON the whole.
+
+    Positions behind the plan's end are left out, if not all of them are.
+    """
     from mixtures.inspect import contents, open_engine
 
     engine = open_engine(store, plan)
-    found = [contents(store, engine, position, split) for position in positions]
+    total = engine.total(split)
+    held = range(positions.start, min(positions.stop, total), positions.step)
+    found = (contents(store, engine, position, split) for position in held or positions[:1])
     if as_json:
         print_json([asdict(item) for item in found])
         return
@@ -33,9 +37,9 @@ def print_documents(
             f"# position {item.position}, source {item.source}, {item.version}, "
             f"epoch {item.epoch}, sequence {item.sequence}"
         )
-        for held in item.documents:
-            text = " ".join(held.text.split())[:LINE_CHARACTERS]
-            click.echo(f"{held.id}  [{held.start}, {held.start + held.length})  {text}")
+        for part in item.documents:
+            text = " ".join(part.text.split())[:LINE_CHARACTERS]
+            click.echo(f"{part.id}  [{part.start}, {part.start + part.length})  {text}")
 
 
 def print_positions(

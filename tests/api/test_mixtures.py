@@ -190,7 +190,9 @@ def test_a_text_is_published_only_over_the_version_that_was_looked_at(client: Te
     stale = problem(client.put(path, content=TEXT + "# 3\n", headers={"If-Match": seen}))
     assert (stale["status"], stale["code"]) == (412, "precondition-failed")
     assert "mixture 'blend' is at version 2 now" in stale["detail"]
-    assert problem(client.put(path, content=TEXT, headers={"If-Match": '"x"'}))["status"] == 400
+    for tag, status in (('"x"', 412), (f"W/{seen}", 412), (f"{seen}, {seen}", 400), ("*", 400)):
+        wrong = client.put(path, content=TEXT + "# 4\n", headers={"If-Match": tag})
+        assert problem(wrong)["status"] == status, tag
     assert len(client.get(path).json()["versions"]) == 2
 
 

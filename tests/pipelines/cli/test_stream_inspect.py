@@ -42,6 +42,11 @@ def test_documents_and_find_are_inverse(plan: str) -> None:
             lines = run(plan, "--find", "ja.web", held["id"]).split()
             assert str(item["position"]) in lines
             assert len(lines) >= 2
+    beyond = json.loads(
+        run(plan, "--position", "1", "--count", str(10**14), "--documents", "--json")
+    )
+    assert beyond[:2] == found
+    assert [item["position"] for item in beyond] == list(range(1, len(beyond) + 1))
     text = run(plan, "--position", "1", "--documents")
     assert text.startswith("# position 1, source ja.web, web@sha256:")
     assert "  web " in text
