@@ -13,7 +13,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from curation.kernels.counting import count, shift, times
+from curation.kernels.character_grams import new_buffers, repeated_grams
+from curation.kernels.counting import shift
 from curation.kernels.hashing import add, capacity, spread
 from curation.kernels.utf8 import decode
 from curation.words.batch import BASE
@@ -198,69 +199,17 @@ def _lines(cp, n, published, prefix, powers, table, g, mask, joined, row):  # ty
             row[SAME_PARAGRAPH_LETTERS] += end - begin
 
 
-@nb.njit(inline="always")
-def _gram(cp, names, i, k, shorter):  # type: ignore[no-untyped-def]
-    """A number that two k-grams share if and only if they are equal: two or three code points of
-    21 bits, or the names of the two `shorter`-grams at their ends (they overlap or touch)."""
-    if shorter:
-        return (np.uint64(np.uint32(names[i])) << np.uint64(32)) | np.uint64(
-            np.uint32(names[i + k - shorter])
-        )
-    h = np.uint64(cp[i]) | (np.uint64(cp[i + 1]) << np.uint64(21))
-    return h if k == 2 else h | (np.uint64(cp[i + 2]) << np.uint64(42))
-
-
 @nb.njit(nogil=True)
-def _grams(cp, n, lengths, table, g, places, at, names, repeated, row):  # type: ignore[no-untyped-def]
-    """Character n-grams of the ascending `lengths`, the first 2 or 3, none over twice the one
-    before: one that occurs twice consists of shorter ones that do, so only those (places `at`) are
-    looked up, the others are kinds of their own. A name is a place in the table: exact, no hash."""
-    for i in range(n):
-        at[i] = i
-    m = n
-    shorter = 0
+def _grams(cp, n, lengths, buffers, found, row):  # type: ignore[no-untyped-def]
+    found[:] = 0
+    repeated_grams(cp, n, lengths, buffers, found[0], found[1], found[2])
     for q in range(len(lengths)):
         k = lengths[q]
-        last = n - k + 1
-        if last <= 0:
-            return g
-        while m and at[m - 1] >= last:
-            m -= 1
-        g += 1
-        mask = np.uint64(capacity(m * 5 // 8) - 1)  # at most 4/5 full; most n-grams come often
-        kinds = last - m
-        more = 0
-        top = 1
-        for c in range(m):
-            i = at[c]
-            p = count(table, g, mask, spread(_gram(cp, names, i, k, shorter)))
-            places[c] = np.int32(p)
-            names[i] = np.int32(p)  # names further on are still those of the shorter ones
-            met = times(table, p)
-            kinds += met == 1
-            more += met == 2
-            top = max(top, met)
         if k < 5:
-            row[TOP + k - 2] = top
+            row[TOP + k - 2] = found[0, q]
         else:
-            row[REPEATED + k - 5] = more
-            row[KINDS + k - 5] = kinds
-        if q + 1 == len(lengths):
-            return g
-        for c in range(m):
-            repeated[c] = times(table, places[c]) > 1
-        run = 0  # how many n-grams from here on, each one further, occur twice
-        for c in range(m - 1, -1, -1):
-            follows = c + 1 < m and at[c + 1] == at[c] + 1
-            run = ((run if follows else 0) + 1) * int(repeated[c])
-            places[c] = run
-        keep = 0
-        for c in range(m):
-            at[keep] = at[c]
-            keep += places[c] > lengths[q + 1] - k
-        m = keep
-        shorter = k
-    return g
+            row[REPEATED + k - 5] = found[1, q]
+            row[KINDS + k - 5] = found[2, q]
 
 
 @nb.njit(nogil=True, cache=True)
@@ -274,13 +223,9 @@ def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore
     cp = np.empty(most + 1, np.int32)
     joined = np.empty(most + 2, np.int32)
     prefix = np.zeros(most + 2, np.uint64)
-    places = np.zeros(most + 2, np.int32)
-    at = np.zeros(most + 2, np.int32)
-    names = np.zeros(most + 2, np.int32)
-    repeated = np.zeros(most + 2, np.bool_)
-    grams = np.zeros((64, 2), np.uint64)
+    buffers = new_buffers(most)
+    found = np.zeros((3, len(lengths)), np.int64)
     pieces = np.zeros((2, 64, 4), np.int64)  # of sentences and of lines
-    g = 0
     for d in range(texts):
         n = 0
         i = offsets[d]
@@ -292,13 +237,10 @@ def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore
             ends += code == 10 or (_kind(code) & (_END | _DOTS)) != 0
             n += 1
             i += width
-        if capacity(n + 1) > len(grams):
-            grams = np.zeros((capacity(n + 1), 2), np.uint64)
         if capacity(ends) > pieces.shape[1]:
             pieces = np.zeros((2, capacity(ends), 4), np.int64)
-        g += 1
         _letters(cp, n, out[d])
         mask = np.uint64(capacity(ends) - 1)
-        _lines(cp, n, published, prefix, powers, pieces, g, mask, joined, out[d])
-        g = _grams(cp, n, lengths, grams, g, places, at, names, repeated, out[d])
+        _lines(cp, n, published, prefix, powers, pieces, d + 1, mask, joined, out[d])
+        _grams(cp, n, lengths, buffers, found, out[d])
     return out
