@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.kernels.buffers import Bytes, Offsets, from_utf8, rows_with, utf8_view
+from curation.kernels.buffers import Bytes, Offsets, from_utf8, utf8_view
 from curation.kernels.pii import candidate_lines
 from curation.rules.base import RuleStep, integer
 from curation.steps import Rule, Scored
@@ -59,6 +59,7 @@ _MY_NUMBER_WORDS = (
     *("マイナンバー", "ﾏｲﾅﾝﾊﾞｰ", "個人番号"),
     *("My Number", "My number", "my number", "MY NUMBER", "Individual Number"),
 )
+_MY_NUMBER_BYTES = tuple(word.encode() for word in _MY_NUMBER_WORDS)
 _CONTEXT = 40  # characters before and after in which one of these words must stand
 
 
@@ -203,9 +204,11 @@ class PersonalData(RuleStep):
 
 def _windows(data: Bytes, offsets: Offsets) -> list[tuple[int, int, int]]:
     """(row, first byte, past the last byte) of what `mask` must see: whole texts that speak of
-    My Number, else lines with a candidate; e-mail and phone never cross a line."""
-    whole = rows_with(data, offsets, _MY_NUMBER_WORDS)
-    lines = candidate_lines(data, offsets)
+    My Number and have as many digits, else lines with a candidate; e-mail and phone never cross a line."""
+    lines, whole = candidate_lines(data, offsets)
+    for row in np.flatnonzero(whole).tolist():
+        held = bytes(data[offsets[row] : offsets[row + 1]])
+        whole[row] = any(word in held for word in _MY_NUMBER_BYTES)
     rows = np.flatnonzero(whole)
     texts = np.stack([rows, offsets[rows], offsets[rows + 1]], axis=1)
     both = np.concatenate([lines[~whole[lines[:, 0]]], texts])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import string
+
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from curation.kernels.utf8 import decode
 
-# Digits that a stretch of digits, spaces, brackets and dashes must have: a phone number has ten,
-# nine after +81.
+# Digits that a phone number has at least from its 0 or +81 on, spaces, brackets and dashes between
+# them: ten, nine after +81. A My Number has twelve.
 LEAST_DIGITS = 9
+MY_NUMBER_DIGITS = 12
 
-
-_DIGIT, _FILLER, _AT, _BRACKET, _A, _T, _BREAK = (1 << bit for bit in range(7))
+_DIGIT, _FILLER, _AT, _BRACKET, _A, _T, _BREAK, _NAME = (1 << bit for bit in range(8))
 
 
 def _kinds() -> npt.NDArray[np.uint8]:
@@ -26,13 +28,14 @@ def _kinds() -> npt.NDArray[np.uint8]:
         ("([", _BRACKET),
         ("aA", _A),
         ("tT", _T),
+        (string.ascii_letters + string.digits + "._%+-", _NAME),
     ):
         for code in map(ord, characters):
             kinds[code] |= bit
             if code > 32:
                 kinds[code + 0xFEE0] |= bit
     for dash in "‐‑‒–—―‖‗‾−﹣˗ーｰ・･\u00a0\u3000":
-        kinds[ord(dash)] |= _FILLER
+        kinds[ord(dash)] |= _FILLER | _NAME
     kinds[ord("★")] |= _AT
     kinds[10] |= _BREAK
     return kinds
@@ -41,45 +44,67 @@ def _kinds() -> npt.NDArray[np.uint8]:
 _KINDS = _kinds()
 
 
+@nb.njit(inline="always")
+def _kind_at(b, i, e):  # type: ignore[no-untyped-def]
+    """Kind of the character at i and its width, 0 at the end."""
+    if i >= e:
+        return np.uint8(0), 0
+    code, width = decode(b, i)
+    return (_KINDS[code] if code < 65536 else np.uint8(0)), width
+
+
 @nb.njit(nogil=True, cache=True)
 def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
-    """int64[m, 3]: (text, first byte, past the last byte) of lines with a sign for @ or a stretch
-    of at least 9 digits."""
+    """(int64[m, 3], bool[texts]): (text, first byte, past the last byte) of lines with a sign for @
+    between what may stand beside it, or with the digits of a phone number; whether a text has a
+    stretch with the digits of a My Number."""
     out = np.empty((256, 3), np.int64)
+    twelve = np.zeros(len(offsets) - 1, np.bool_)
     n = 0
     for d in range(len(offsets) - 1):
         start = offsets[d]
         i = start
         e = offsets[d + 1]
         hit = False
-        digits = 0
+        digits = 0  # of this stretch of digits and what may stand between them
+        phone = 0  # of them from the first on that can begin a phone number
+        kind = np.uint8(0)
         while i < e:
             code, width = decode(b, i)
             i += width
+            last = kind
             kind = _KINDS[code] if code < 65536 else np.uint8(0)
             if kind == 0:
-                digits = 0
+                digits = phone = 0
                 continue
             if kind & _BREAK:
                 if hit:
                     out, n = _append(out, n, d, start, i - 1)
                 hit = False
-                digits = 0
+                digits = phone = 0
                 start = i
                 continue
             if kind & _DIGIT:
+                zero = (code == 0x30 or code == 0xFF10) and not last & _DIGIT
                 digits += 1
+                phone += phone > 0 or zero
+                hit |= phone >= LEAST_DIGITS
+                twelve[d] |= digits >= MY_NUMBER_DIGITS
             elif not kind & _FILLER:
-                digits = 0
-            hit |= digits >= LEAST_DIGITS or (kind & _AT) != 0
-            if kind & _BRACKET and i < e:
-                after, more = decode(b, i)
-                if after < 65536 and _KINDS[after] & _A and i + more < e:
-                    third, _ = decode(b, i + more)
-                    hit |= third < 65536 and (_KINDS[third] & _T) != 0
+                digits = phone = 0
+            elif (code == 0x2B or code == 0xFF0B) and phone == 0:
+                phone = 1  # +81
+            if kind & _AT and last & _NAME:
+                after, _ = _kind_at(b, i, e)
+                hit |= (after & _NAME) != 0
+            elif kind & _BRACKET:
+                after, more = _kind_at(b, i, e)
+                if after & _A:
+                    third, _ = _kind_at(b, i + more, e)
+                    hit |= (third & _T) != 0
         if hit:
             out, n = _append(out, n, d, start, e)
-    return out[:n].copy()
+    return out[:n].copy(), twelve
 
 
 @nb.njit(nogil=True)

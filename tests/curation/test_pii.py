@@ -207,7 +207,8 @@ WIDE_PIECES = [
     "123456789018",
     "＠",
 ]
-PIECES = st.sampled_from([*LATIN_PIECES, *WIDE_PIECES, "example.com", "漢"])
+SIGNS = ["0", "８", "＋", "+", ".", "(", "－", "@", "_", "個人番号"]  # where a number can begin
+PIECES = st.sampled_from([*LATIN_PIECES, *WIDE_PIECES, *SIGNS, "example.com", "漢"])
 
 
 @given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=4))
