@@ -204,7 +204,8 @@ class PersonalData(RuleStep):
 
 def _windows(data: Bytes, offsets: Offsets) -> list[tuple[int, int, int]]:
     """(row, first byte, past the last byte) of what `mask` must see: whole texts that speak of
-    My Number and have as many digits, else lines with a candidate; e-mail and phone never cross a line."""
+    My Number and have as many digits, else lines with a candidate; e-mail and phone never cross
+    a line."""
     lines, whole = candidate_lines(data, offsets)
     for row in np.flatnonzero(whole).tolist():
         held = bytes(data[offsets[row] : offsets[row + 1]])
