@@ -45,6 +45,7 @@ def render(plan: RunPlan, manifests: Sequence[DatasetManifest], store: Store) ->
         "width": lambda part, whole: f"{100 * part / whole:.2f}" if whole else "0",
         "condition": lambda reason: condition(reason, plan),
         "speed": _speed,
+        "total": lambda rows, place: _sum([row[place] for row in rows]),
     }
     datasets = [
         _dataset(plan, dataset, manifest, store)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import duckdb
@@ -103,6 +104,82 @@ def test_text_is_escaped_and_nothing_is_loaded(done: tuple[Store, CurateResult, 
     assert html.escape(SCRIPT, quote=False).split("'")[0] in page
     assert "<script" not in page
     assert not re.search(r"(src|href)=|url\(|@import", page)
+
+
+def test_languages_sources_and_licences_sum_to_the_input(
+    done: tuple[Store, CurateResult, str],
+) -> None:
+    _, result, page = done
+    kept, dropped = result.manifest.rows, result.manifest.counts["in"] - result.manifest.rows
+    for title in ("Languages", "Sources", "Licences"):
+        table = page.split(f"<h3>{title}</h3>")[1].split("</table>")[0]
+        *rows, everything = [
+            [int(number.replace(",", "")) for number in re.findall(r'"n">([\d,]+)</td>', row)]
+            for row in re.findall(r"<tr[^>]*><td.*?</tr>", table)
+        ]
+        assert everything == [kept, dropped], title
+        assert everything == [sum(column) for column in zip(*rows, strict=True)], title
+
+
+def test_a_histogram_shows_all_documents_and_all_that_fail(
+    done: tuple[Store, CurateResult, str],
+) -> None:
+    _, result, page = done
+    figures = re.findall(r"<figure>(.*?)<figcaption><b>(.*?)</b>", page, re.S)
+    assert {"characters.too_short", "lines.repeated_lines"} <= {name for _, name in figures}
+    for svg, name in figures:
+        bars = "\n".join(sorted(set(re.findall(r"<title>(.*?)</title>", svg))))
+        assert sum(map(int, re.findall(r"(\d+) documents", bars))) == result.manifest.counts["in"]
+        row = re.search(rf"<td[^>]*>{re.escape(name)}<.*?</tr>", page)
+        any_ = int(re.findall(r'"n">([\d,]+)</td>', row.group())[-2]) if row else 0
+        assert sum(map(int, re.findall(r"(\d+) fail", bars))) == any_, name
+
+
+def test_hostile_ids_sources_and_licences_are_text(tmp_path: Path) -> None:
+    hostile = f"\"'><img src=x onerror=alert(1)>{SCRIPT}{{{{ 7*7 }}}}\u202e"
+    record = {"id": hostile, "text": "x " * 9 + hostile, "source": hostile, "license": hostile}
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps(record) + "\n")
+    recipe = (
+        RECIPE.replace('"this test"', '"</style><script src=//x></script>"')
+        .replace("version: 1", "version: 1\ndescription: '</title><script>'", 1)
+        .replace("min: 30", "min: 3000")
+    )
+    [result] = curate(recipe, [source], Store(tmp_path / "store"), workers=1)
+    reader = Elements()
+    reader.feed(result.report.read_text("utf-8"))
+    assert not reader.names & {"script", "img", "iframe", "link", "object", "base", "form"}
+    assert not [name for name in reader.attributes if name.startswith("on")]
+    assert not reader.attributes & {"src", "href", "action", "data", "srcset"}
+    assert "".join(reader.text).count(hostile) >= 4  # id, text, source, licence
+    assert "{{ 7*7 }}" in "".join(reader.text)
+
+
+class Elements(HTMLParser):
+    """The elements, attributes and text of a page, as a browser would find them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_every_table_scrolls_by_itself_and_long_words_break(
+    done: tuple[Store, CurateResult, str],
+) -> None:
+    _, _, page = done
+    tables = re.findall(r"(.{18})<table>", page)
+    assert len(tables) >= 6
+    assert set(tables) == {'<div class="wide">'}
+    assert re.search(r"body \{[^}]*overflow-wrap: anywhere", page)
 
 
 def test_a_bar_is_no_wider_than_its_column(done: tuple[Store, CurateResult, str]) -> None:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from curation.steps import Op, Rule
+from pipelines.report.charts import HEIGHT, WIDTH, axis_of, histogram, number
+
+
+def drawn(values: list[float], op: Op, threshold: float) -> str:
+    return str(histogram(np.array(values), Rule("r", "length", op, threshold, "this test")))
+
+
+def counted(svg: str) -> tuple[int, int]:
+    """(documents, documents that fail) by the titles of the bars."""
+    titles = set(re.findall(r"<title>(.*?)</title>", svg))
+
+    def total(word: str) -> int:
+        found = re.findall(rf"([\d,]+) {word}", "\n".join(sorted(titles)))
+        return sum(int(number_.replace(",", "")) for number_ in found)
+
+    return total("documents"), total("fail")
+
+
+@pytest.mark.parametrize(
+    ("op", "fail"), [("<", 3), ("<=", 5), (">", 4), (">=", 6), ("==", 2), ("!=", 7)]
+)
+def test_the_red_part_is_what_fails_also_within_the_bin_of_the_threshold(op: Op, fail: int) -> None:
+    values = [0.0, 0.1, 0.4999, 0.5, 0.5, 0.5001, 0.9, 0.95, 1.0, float("nan")]
+    assert counted(drawn(values, op, 0.5)) == (9, fail)
+
+
+def test_a_threshold_far_below_the_longest_document_is_seen_apart() -> None:
+    values = np.array([50.0] * 5 + [3000.0] * 90 + [90_000.0] * 5)
+    axis = axis_of(values, 200.0)
+    assert axis.log
+    assert 0.1 < axis.place(200.0) < 0.9
+    svg = drawn(values.tolist(), "<", 200.0)
+    assert "length, logarithmic" in svg
+    assert counted(svg) == (100, 5)
+    assert not axis_of(np.array([0.0, 0.2, 1.0]), 0.1).log
+
+
+def test_axes_threshold_and_highest_bar_are_named_within_the_picture() -> None:
+    svg = drawn([1200.0] * 30 + [86_390.0], ">", 86_390.0)
+    for label in ("86,390", "1,200", "highest: 30", "length"):
+        assert f">{label}" in svg, label
+    for name, most in (("x", WIDTH), ("x1", WIDTH), ("y", HEIGHT), ("y1", HEIGHT)):
+        places = [float(place) for place in re.findall(rf' {name}="([-\d.]+)"', svg)]
+        assert places
+        assert all(0 <= place <= most for place in places), name
+
+
+def test_no_values_draw_nothing_and_one_value_has_an_axis() -> None:
+    assert drawn([float("nan")], "<", 1.0) == ""
+    assert counted(drawn([1.0], "<", 1.0)) == (1, 0)
+
+
+def test_numbers_are_for_people() -> None:
+    assert [number(v) for v in (0.016304, 0.5, 999.0, 1000.0, 86390.4, 0.0)] == [
+        *("0.0163", "0.5", "999", "1,000", "86,390", "0"),
+    ]
