@@ -78,7 +78,9 @@ def _set(fields: Fields, folder: Path) -> EvaluationSet | None:
     if name is None or path is None:
         return None
     if not PART.fullmatch(name):
-        fields.report("name", f"a name has a-z, 0-9 and '_', a letter first; found {name!r}")
+        fields.report(
+            "name", f"a name has at most 63 of a-z, 0-9 and '_', a letter first; found {name!r}"
+        )
     license = fields.text("license") or "NOASSERTION"
     if read_license(license).unread:
         fields.report("license", f"{license!r} is no SPDX expression; NOASSERTION says: unknown")

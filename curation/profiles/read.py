@@ -120,7 +120,9 @@ def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | N
     cls = step_class(kind)
     name = fields.text("name")
     if name is not None and not PART.fullmatch(name):
-        fields.report("name", f"a name has a-z, 0-9 and '_', a letter first; found {name!r}")
+        fields.report(
+            "name", f"a name has at most 63 of a-z, 0-9 and '_', a letter first; found {name!r}"
+        )
     source = fields.text("source") or ""
     rules = _rules(fields, {statistic.name: statistic for statistic in cls.statistics})
     if kind == "decontaminate":  # its options are not plain values
@@ -171,7 +173,9 @@ def _rules(fields: Fields, statistics: Mapping_[str, Statistic]) -> list[Rule]:
     for reason in inner.entries if inner is not None else ():
         assert inner is not None
         if not REASON.fullmatch(reason):
-            inner.report_key(reason, "a reason has letters, digits and '_', a letter first")
+            inner.report_key(
+                reason, "a reason has at most 63 letters, digits and '_', a letter first"
+            )
         rule = _rule(inner, reason, statistics)
         if rule is not None:
             rules.append(rule)

@@ -38,6 +38,7 @@ class Axis:
             found = np.expm1(np.linspace(math.log1p(self.low), math.log1p(self.high), BINS + 1))
         else:
             found = np.linspace(self.low, self.high, BINS + 1)
+        found[[0, -1]] = self.low, self.high  # expm1 of log1p is not exact; no value is left out
         return np.asarray(found, np.float64)
 
 

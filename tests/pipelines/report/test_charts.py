@@ -43,6 +43,13 @@ def test_a_threshold_far_below_the_longest_document_is_seen_apart() -> None:
     assert not axis_of(np.array([0.0, 0.2, 1.0]), 0.1).log
 
 
+@pytest.mark.parametrize("most", [1999.0, 4112.0, 8225.0, 86_390.0, 1e6])
+def test_a_logarithmic_axis_leaves_out_neither_its_least_nor_its_greatest(most: float) -> None:
+    values = [3.975] * 10 + [most] * 10 + [most / 3]
+    assert axis_of(np.array(values), 20.0).log
+    assert counted(drawn(values, ">", 20.0)) == (21, 11)
+
+
 def test_axes_threshold_and_highest_bar_are_named_within_the_picture() -> None:
     svg = drawn([1200.0] * 30 + [86_390.0], ">", 86_390.0)
     for label in ("86,390", "1,200", "highest: 30", "length"):
