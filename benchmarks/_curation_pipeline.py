@@ -1,8 +1,14 @@
-"""The whole curation: from a file to committed Parquet, and its memory on hostile text.
+"""`awase curate` as a command: JSON Lines to committed Parquet, and its memory on hostile text.
 
-pipeline-N runs the shipped demo recipe (ja-default, en-default, language, deduplication) over
-Japanese and English JSONL with N worker processes; start of the workers included, survey and
-commit too. memory-random samples the resident sets of the run's whole process tree.
+pipeline-N curates all of the benchmark's Japanese and English text (109 MB) with ja-default,
+en-default and deduplication in N worker processes. Wall time of the whole command: start of the
+interpreter and the workers, survey, decision, commit and report included. The notes give the CPU
+seconds of all of its processes: where they rise with N, or wall time exceeds them, the machine was
+busy or the workers did more.
+
+memory-random curates unique random words with en-default and sums the resident sets of the
+command's whole process tree. Memory is flat where the last quarter of the run peaks no higher than
+its first half.
 """
 
 from __future__ import annotations
@@ -10,109 +16,157 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
+import numpy.typing as npt
 
-from benchmarks._table import Measured, Table, measure
-from curation.base.store import Store
-from pipelines.curate import curate
-from pipelines.recipes import FOLDER
+from benchmarks._table import Measured, Table
+from benchmarks._tree import Run, run_tree
 
-PIPELINE_MEGABYTES = 24.0  # of each language
+PIPELINE_MEGABYTES = 1000.0  # of each language, at most: all that there is
 PIPELINE_RUNS = 3
-TASK = "task_bytes: 4MB"
+WARM = 200  # documents of the run that is not timed
+PIPELINE_RECIPE = """\
+version: 1
+name: bench
+input: {task_bytes: 4MB}
+datasets:
+  bench-ja: {languages: [ja], profile: ja-default}
+  bench-en: {languages: [en], profile: en-default}
+"""
 MEMORY_MEGABYTES = int(os.environ.get("AWASE_BENCH_MEMORY_MB", "1000"))
-SAMPLE_SECONDS = 0.25
-
-
-def recipe() -> str:
-    """The demo's recipe, cut into more tasks than its 32 MB would give."""
-    text = (FOLDER / "demo.yaml").read_text("utf-8")
-    return text.replace("input:\n", f"input:\n  {TASK}\n", 1)
+MEMORY_FILES = 8
+MEMORY_RECIPE = """\
+version: 1
+name: bench
+datasets:
+  bench-en: {profile: en-default}
+"""
+GIB = 2**30
 
 
 def pipeline(table: Table, names: Sequence[str], texts: Sequence[str]) -> None:
-    """pipeline-1, pipeline-2: MB/s of UTF-8 text; the ratio of the second is over the first."""
+    """pipeline-1, pipeline-2: MB/s of UTF-8 text; the ratio of the second is over the first.
+
+    The runs of both alternate, so that a busy machine slows both.
+    """
+    megabytes = sum(len(text.encode()) for text in texts) / 1e6
+    runs: dict[str, list[Run]] = {name: [] for name in names}
     with scratch() as folder:
         source = folder / "in.jsonl"
-        with source.open("w") as file:
+        with source.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps({"text": t}, ensure_ascii=False) + "\n" for t in texts)
-        megabytes = sum(len(text.encode()) for text in texts) / 1e6
-        before: Measured | None = None
-        for name in names:
-            workers = int(name.rsplit("-", 1)[1])
-            store = folder / name
-
-            def run(store: Path = store, workers: int = workers) -> None:
-                curate(recipe(), [source], Store(store), workers=workers)
-
-            mine = measure(
-                run,
-                work=megabytes,
-                runs=PIPELINE_RUNS,
-                before=lambda store=store: shutil.rmtree(store, ignore_errors=True),
-            )
-            one = None if before is None else "one worker"
-            table.add(name, "MB/s", mine, peer=one, peer_value=before)
-            before = before or mine
+        warm = folder / "warm.jsonl"
+        warm.write_text("".join(source.open(encoding="utf-8").readlines()[:WARM]), encoding="utf-8")
+        curated(PIPELINE_RECIPE, warm, folder, workers=1)  # numba's disk cache is filled
+        for _ in range(PIPELINE_RUNS):
+            for name in names:
+                workers = int(name.rsplit("-", 1)[1])
+                runs[name].append(curated(PIPELINE_RECIPE, source, folder, workers=workers))
+    before: Measured | None = None
+    for name in names:
+        mine = Measured(tuple(megabytes / run.seconds for run in runs[name]))
+        seconds = statistics.median(run.seconds for run in runs[name])
+        cpu = statistics.median(run.cpu for run in runs[name])
+        table.add(
+            name,
+            "MB/s",
+            mine,
+            peer=None if before is None else "one worker",
+            peer_value=before,
+            target=">= 1.6x" if before is not None else "",
+            notes=f"{megabytes:.0f} MB, {seconds:.1f} s wall, {cpu:.1f} s CPU of all processes",
+        )
+        before = before or mine
 
 
 def memory(table: Table, names: Sequence[str]) -> None:
-    """memory-random: GiB of all processes at their peak, and at a third of the time."""
+    """memory-random: GiB of all processes at their peak; last quarter against first half."""
     for name in names:
         with scratch() as folder:
-            source = folder / "random.jsonl"
-            write_random(source, MEMORY_MEGABYTES)
-            with resident() as samples:
-                curate(recipe(), [source], Store(folder / "store"), workers=2)
-            peak = max(samples) / 2**30
-            early = max(samples[: max(1, len(samples) // 3)]) / 2**30
-            table.add(name, "GiB peak", Measured((peak,)))
-            table.add(f"{name}-early", "GiB peak of the first third", Measured((early,)))
+            source = folder / "in"
+            write_random(source, MEMORY_MEGABYTES, files=MEMORY_FILES)
+            run = curated(MEMORY_RECIPE, source, folder, workers=2)
+        samples = run.resident
+        early, late = max(samples[: len(samples) // 2]), max(samples[len(samples) * 3 // 4 :])
+        table.add(
+            name,
+            "GiB peak",
+            max(samples) / GIB,
+            target="<= 2 GiB",
+            notes=f"{MEMORY_MEGABYTES} MB, 2 workers, {run.seconds:.0f} s, {run.cpu:.0f} s CPU",
+        )
+        table.add(
+            name,
+            "GiB last quarter",
+            late / GIB,
+            peer="first half",
+            peer_value=early / GIB,
+            target="flat: <= 1x",
+        )
 
 
-def write_random(path: Path, megabytes: int) -> None:
-    """English-looking JSONL in which hardly any word comes twice."""
-    rng = np.random.default_rng(7)
-    with path.open("wb") as file:
-        for _ in range(megabytes):
-            letters = rng.integers(97, 123, 1_000_000, dtype=np.uint8)
-            letters[np.cumsum(rng.integers(6, 13, 90_000))[:80_000]] = 32
-            for piece in np.split(letters, 100):
-                lines = b".\\n".join(line.tobytes() for line in np.split(piece, 100))
-                file.write(b'{"text": "' + lines + b'."}\n')
-
-
-@contextmanager
-def resident() -> Iterator[list[int]]:
-    """Bytes resident in this process and all its children, sampled while the block runs."""
-    stop = threading.Event()
-    samples: list[int] = []
-    root = psutil.Process()
-
-    def sample() -> None:
-        while not stop.wait(SAMPLE_SECONDS):
-            total = 0
-            for process in [root, *root.children(recursive=True)]:
-                try:
-                    total += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-            samples.append(total)
-
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
+def curated(recipe: str, source: Path, folder: Path, *, workers: int) -> Run:
+    """`awase curate` of a file or folder into a new store under `folder`, removed afterwards."""
+    path = folder / "recipe.yaml"
+    path.write_text(recipe, encoding="utf-8")
+    store = folder / "store"
+    command = ["-m", "pipelines", "--store", store, "curate", path, "--input", source]
     try:
-        yield samples
+        return run_tree([*map(str, command), "--workers", str(workers)])
     finally:
-        stop.set()
-        thread.join()
+        shutil.rmtree(store, ignore_errors=True)
+
+
+LETTERS = 7  # that tell a word from every other: 26**7 = 8e9 words
+LONGEST = 12
+SENTENCE = 12  # words
+DOCUMENT = 80  # sentences
+_ALL = 26**LETTERS
+_FACTOR = 3_141_592_653  # odd and no multiple of 13: i -> i * _FACTOR modulo 26**7 is one to one
+
+
+def write_random(folder: Path, megabytes: int, *, files: int) -> None:
+    """`files` JSON Lines files of random words in lines that end as sentences; no word comes twice
+    but for the full stop after every twelfth."""
+    folder.mkdir()
+    rng = np.random.default_rng(7)
+    first = 0
+    for number in range(files):
+        size = 0
+        with (folder / f"{number:02d}.jsonl").open("wb") as file:
+            while size < megabytes * 1e6 / files:
+                text = random_sentences(rng, first, SENTENCE * DOCUMENT)
+                first += SENTENCE * DOCUMENT
+                size += len(text)
+                escaped = text.replace(b"\n", b"\\n")
+                file.write(b'{"text": "' + escaped + b'"}\n')
+
+
+def random_sentences(rng: np.random.Generator, first: int, count: int) -> bytes:
+    """Words `first` to `first + count` of the one sequence, 7 to 12 letters each."""
+    letters = np.empty((count, LONGEST + 2), np.uint8)
+    letters[:, LETTERS:] = rng.integers(97, 123, (count, LONGEST + 2 - LETTERS), dtype=np.uint8)
+    numbers = (
+        np.arange(first, first + count, dtype=np.uint64) * np.uint64(_FACTOR) % np.uint64(_ALL)
+    )
+    for place in range(LETTERS):
+        letters[:, place] = 97 + numbers % np.uint64(26)
+        numbers //= np.uint64(26)
+    lengths: npt.NDArray[np.int64] = rng.integers(LETTERS, LONGEST + 1, count)
+    rows = np.arange(count)
+    letters[rows, lengths] = 32
+    ends = rows[SENTENCE - 1 :: SENTENCE]
+    letters[ends, lengths[ends]] = 46
+    letters[ends, lengths[ends] + 1] = 10
+    used = lengths + 1
+    used[ends] += 1
+    return letters[np.arange(LONGEST + 2) < used[:, None]].tobytes()
 
 
 @contextmanager
