@@ -36,7 +36,9 @@ _INTERESTING = re.compile(r"[0-9０-９]{2}|[@＠★]|[(\[（［][aA][tT][)\]）
 
 _LOCAL = re.compile(r"[A-Za-z0-9._%+-]{1,64}\Z")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
-_AT = re.compile(r"@|★| ?\((?:at|AT)\) ?| ?\[(?:at|AT)\] ?")
+_AT = re.compile(  # each begins with a character of its own, which `re` looks for at once
+    r"@|★|\((?:at|AT)\) ?| \((?:at|AT)\) ?|\[(?:at|AT)\] ?| \[(?:at|AT)\] ?"
+)
 
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z+_.-])"

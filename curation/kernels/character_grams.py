@@ -53,6 +53,28 @@ def _accumulate(starts, sigma):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True)
+def _pairs(ids, n, sigma, starts, kept, entries):  # type: ignore[no-untyped-def]
+    """Entries of all 2-grams: places sorted by their second character, then by their first. Of a
+    text's characters all but a few come often, so none are left out before; how many."""
+    for p in range(1, n + 1):
+        c = ids[p]
+        at = starts[c]
+        starts[c] = at + 1
+        kept[at] = np.uint64(p)
+    for c in range(sigma, 0, -1):  # the end of a bucket is where the next begins; n begins no pair
+        starts[c] = (starts[c - 1] if c > 1 else 0) - (c > ids[n])
+    for j in range(n):
+        p = kept[j]
+        if p == _U1:
+            continue
+        first = ids[p - _U1]
+        at = starts[first]
+        starts[first] = at + 1
+        entries[at] = (np.uint64(ids[p]) << _HALF) | (p - _U1)
+    return max(n - 1, 0)
+
+
+@nb.njit(nogil=True)
 def _by_character(entries, m, heads, ids, sigma, starts, kept):  # type: ignore[no-untyped-def]
     """Group m entries sorted by their k-grams. Those with a place before them whose k-gram occurs
     twice go to `kept`, and `starts` is made the first place of each character before them.
@@ -167,20 +189,16 @@ def _bring_name(kept, w, names, further, starts, entries):  # type: ignore[no-un
 
 @nb.njit(nogil=True)
 def repeated_grams(cp, n, lengths, buffers, top, more, kinds):  # type: ignore[no-untyped-def]
-    """For the q-th of ascending `lengths` (each at most twice the one before, but for the first),
-    of the n-grams of the n code points `cp`: occurrences of the most frequent, into top[q]; kinds
-    that occur twice, into more[q]; kinds, into kinds[q]. 0 where the text is shorter."""
+    """For the q-th of ascending `lengths` from 2 on (each but the first at most twice the one
+    before), of the n-grams of the n code points `cp`: occurrences of the most frequent, into
+    top[q]; kinds that occur twice, into more[q]; kinds, into kinds[q]. Nothing is written where
+    the text is shorter."""
     dense, entries, kept, ids, names, others, starts = buffers
     sigma = _number(cp, n, dense, names, ids, starts)
     _accumulate(starts, sigma)
-    for p in range(1, n + 1):
-        c = ids[p]
-        at = starts[c]
-        starts[c] = at + 1
-        entries[at] = np.uint64(p)
-    m = n
+    m = _pairs(ids, n, sigma, starts, kept, entries)
     q = 0
-    k = 1
+    k = 2
     heads = ids  # what tells the first part of two k-grams apart
     while k <= n:
         asked = k == lengths[q]
