@@ -21,7 +21,7 @@ from curation.readers.extractor import ExtractionFailed, extractor
 from curation.readers.records import BadRecords, ReadOptions, whole
 from curation.readers.streams import chunks, decompressed, open_bytes
 from curation.readers.survey import Piece, Surveyed
-from curation.readers.text import CP932_WIDTHS, decode
+from curation.readers.text import decode, decode_as, marked_utf16
 
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.I)
 _HEAD_BYTES = 4096
@@ -34,6 +34,10 @@ _ALIASES = {
     "ks_c_5601-1987": "cp949",
     "euc-kr": "cp949",
 }
+# What Python calls an encoding of text and no page means; utf-7 is none on the web (WHATWG).
+_NO_CHARSETS = frozenset(
+    ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
+)
 
 
 def decode_page(data: bytes, served: str | None = None) -> tuple[str, str] | None:
@@ -43,11 +47,12 @@ def decode_page(data: bytes, served: str | None = None) -> tuple[str, str] | Non
     """
     if data.startswith(codecs.BOM_UTF8):
         return data.decode("utf-8-sig", errors="replace"), "utf-8"
-    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
-        if data.startswith(mark):
-            return data[2:].decode(encoding, errors="replace"), encoding
+    if (wide := marked_utf16(data)) is not None:
+        return wide
     match = _DECLARED.search(data, 0, _HEAD_BYTES)
     declared = None if match is None else match.group(1).decode("ascii")
+    if declared is not None and declared.lower().startswith(("utf-16", "utf16", "utf-32")):
+        declared = "utf-8"  # it was read as single bytes, so that it cannot be true (WHATWG)
     for name in (served, declared):
         found = None if name is None else _as_declared(data, name)
         if found is not None:
@@ -59,10 +64,11 @@ def _as_declared(data: bytes, name: str) -> tuple[str, str] | None:
     """(text, encoding) where the bytes are text in the encoding of that name."""
     encoding = _ALIASES.get(name.lower(), name.lower())
     try:
-        text = data.decode(encoding)
-    except (LookupError, UnicodeDecodeError):  # no such charset, or not this page's
+        if codecs.lookup(encoding).name in _NO_CHARSETS:
+            return None
+        return decode_as(data, encoding), encoding
+    except (LookupError, ValueError):  # no such charset, or not this page's; a NUL in its name
         return None
-    return (text.translate(CP932_WIDTHS) if encoding == "cp932" else text), encoding
 
 
 def page_builder(options: ReadOptions) -> BatchBuilder:

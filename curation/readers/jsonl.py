@@ -36,8 +36,11 @@ def _parse(line: bytes) -> object:
         byte = line[error.start]
         raise BadRecord(f"not UTF-8: byte 0x{byte:02X} at column {error.start + 1}") from error
     except json.JSONDecodeError as error:
-        raise BadRecord(f"broken JSON: {error.msg} at column {error.colno}") from error
-    except (RecursionError, ValueError) as error:
+        what = error.msg.removesuffix(" at")
+        raise BadRecord(f"broken JSON: {what} at column {error.colno}") from error
+    except RecursionError as error:
+        raise BadRecord("broken JSON: nested too deeply") from error
+    except ValueError as error:
         raise BadRecord(f"broken JSON: {error}") from error
 
 

@@ -108,7 +108,7 @@ class BadRecords:
 def too_many(named: list[dict[str, Any]], count: int, limit: int) -> Failed:
     last = named[-1]
     return Failed(
-        f"{last['file']}:{last['line']}: {last['why']}; that makes {count} bad records and the "
+        f"{last['file']}:{last['line']}: {last['why']}; bad records: {count}, and the "
         f"recipe allows {limit} (input.max_bad_records): mend the input or raise the bound"
     )
 
@@ -148,7 +148,7 @@ def _text(found: Any, options: ReadOptions) -> tuple[str, list[dict[str, int]] |
         except BadChat as error:
             raise BadRecord(str(error)) from error
     if not isinstance(found, str):
-        what = "missing" if found is None else f"{type(found).__name__}, not a string"
+        what = "missing or null" if found is None else f"{type(found).__name__}, not a string"
         raise BadRecord(f"the field {options.text_field!r} is {what}")
     return found, None
 

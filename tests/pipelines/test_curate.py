@@ -264,7 +264,7 @@ def test_formats_and_compressions_are_read(tmp_path: Path) -> None:
     [
         (b'{"text": "broken\n', "broken JSON"),
         (b'{"text": "\x83\x65"}\n', "not UTF-8: byte 0x83 at column 11"),
-        (b'{"body": "no text"}\n', "the field 'text' is missing"),
+        (b'{"body": "no text"}\n', "the field 'text' is missing or null"),
         (b'["a list"]\n', "the record is no object but list"),
         (b'{"text": 3}\n', "the field 'text' is int, not a string"),
     ],

@@ -35,6 +35,58 @@ def test_euc_and_iso_2022_are_found_without_a_declaration() -> None:
     assert decode(text.encode("iso2022_jp")) == (text, "iso2022_jp")
 
 
+def beyond_jis(text: str, encoding: str) -> bytes:
+    """`text` in EUC-JP or ISO-2022-JP, NEC's and IBM's characters in rows 13 and 89 to 92."""
+    out = b""
+    for character in text:
+        try:
+            data = character.encode("euc_jp")
+            if len(data) != 2:
+                raise UnicodeError  # JIS X 0212: browsers write the row of IBM's characters
+        except UnicodeError:
+            lead, trail = NEC[character]
+            data = bytes((lead | 0x80, trail | 0x80))
+        if encoding == "iso2022_jp":
+            data = b"\x1b$B" + bytes(byte & 0x7F for byte in data) + b"\x1b(B"
+        out += data
+    return out
+
+
+# Row and cell (JIS bytes) by the WHATWG's index jis0208: rows 13 and 89 to 92.
+NEC = {"①": (0x2D, 0x21), "㈱": (0x2D, 0x6A), "№": (0x2D, 0x62), "髙": (0x7C, 0x62)}
+
+
+@pytest.mark.parametrize("encoding", ["euc_jp", "iso2022_jp"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_characters_that_pythons_codecs_refuse_are_read(encoding: str, declared: bool) -> None:
+    text = "吾輩は①猫である。名前はまだ無い。㈱髙島屋№語"
+    data = beyond_jis(text, encoding)
+    assert decode(data) == (text, encoding)
+    name = encoding.replace("_", "-").replace("iso2022", "iso-2022")
+    head = f"<meta charset={name}>".encode() if declared else b""
+    found = decode_page(head + data)
+    assert found is not None
+    assert found[0].endswith(text)
+    assert found[1] == (name if declared else encoding)
+
+
+@pytest.mark.parametrize(
+    "name", ["utf-16", "UTF-16LE", "utf-32", "undefined", "unicode_escape", "utf-7", "idna", "x\0y"]
+)
+def test_charsets_that_cannot_be_true_are_passed_over(name: str) -> None:
+    for end in ("", " "):  # an even and an odd number of bytes
+        data = (page(name) + end).encode()
+        assert decode_page(data) == (page(name) + end, "utf-8")
+        if not name.lower().startswith("utf-16"):  # a server may say so truly
+            assert decode_page(data, name) == (page(name) + end, "utf-8")
+
+
+@pytest.mark.parametrize("mark", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_known_by_its_byte_order_mark(mark: str) -> None:
+    data = "\ufeff吾輩は猫である。".encode(mark)
+    assert decode(data) == decode_page(data) == ("吾輩は猫である。", mark)
+
+
 def test_a_false_declaration_is_not_believed() -> None:
     found = decode_page(page("euc-jp").encode("cp932"))
     assert found is not None
