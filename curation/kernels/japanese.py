@@ -42,6 +42,9 @@ REPEATED = TOP + 3  # kinds of 5- to 10-grams that occur twice
 KINDS = REPEATED + 6  # kinds of 5- to 10-grams
 COLUMNS = KINDS + 6
 
+# numba's cache follows this file alone: digest of the others whose kernels are compiled into it.
+COMPILED_WITH = "2b1748db2c25cc4a"
+
 _C2 = np.uint64(0xC4CEB9FE1A85EC53)
 
 
