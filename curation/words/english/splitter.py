@@ -101,6 +101,10 @@ class EnglishWords:
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """First and past last character of the words of one text, as spaCy has them."""
+        chunks, batch = self._split(pa.array([text], pa.large_string()))
+        found = _places(chunks, batch)
+        if found is not None:
+            return found
         with self._lock:
             return [(a, z) for a, z in self._spans(text) if not text[a:z].isspace()]
 
@@ -281,6 +285,24 @@ class EnglishWords:
             if len(left) + len(chunk) + len(right) < _WINDOW_BYTES:
                 self._windows[key] = words
         return words
+
+
+def _places(chunks: Chunks, batch: WordBatch) -> list[tuple[int, int]] | None:
+    """Where the words of the only text stand, in characters; None where the words of some chunk do
+    not make up the chunk, as where one runs on into the next chunk."""
+    counts = (chunks.word_ptr[1:] - chunks.word_ptr[:-1])[chunks.found]
+    size = np.diff(batch.word_ptr)[batch.ids]
+    last = np.cumsum(size)
+    ends_at = np.cumsum(counts)
+    held = np.diff(np.concatenate([[0], last])[np.concatenate([[0], ends_at])])
+    if not np.array_equal(held, chunks.ends - chunks.starts):
+        return None
+    stops = last + np.repeat(chunks.ends - np.concatenate([[0], last])[ends_at], counts)
+    first = int(chunks.offsets[0])
+    data = chunks.data[first : int(chunks.offsets[-1])]
+    characters = np.concatenate([[0], np.cumsum((data & 0xC0) != 0x80)])
+    begins, stops = characters[stops - size - first], characters[stops - first]
+    return list(zip(begins.tolist(), stops.tolist(), strict=True))
 
 
 @cache

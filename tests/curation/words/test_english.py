@@ -43,6 +43,22 @@ def test_chunks_of_special_cases_and_pieces_of_the_rules():
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("aB.,'’-:/ \u3000()@1")))
 def test_any_text(text):
     assert_equal(english_words(), [text])
+    assert_places(english_words(), text)
+
+
+def assert_places(words, text):
+    tokens = words._nlp.make_doc(text)
+    spans = [(t.idx, t.idx + len(t.text)) for t in tokens if not t.text.isspace()]
+    assert words.places(text) == spans, text
+
+
+def test_places_of_words_are_those_of_spacy():
+    words = english_words()
+    chunks = sample_chunks(words, count=1000, seed=5)
+    asked = words.asked
+    for text in ["", " \n", *english_documents(count=60, seed=4), " \u3000".join(chunks)]:
+        assert_places(words, text)
+    assert words.asked - asked < 100  # the kernel's words tell where they stand
 
 
 def test_words_across_a_single_space_can_take_each_other_apart():
