@@ -25,9 +25,10 @@ from curation.words.english import memo as m
 from curation.words.english.room import Room, scratch
 from curation.words.english.tables import Tables, read_tables
 
-# A batch that starts with more chunks or words than this starts with an empty memo: 1 M chunks and
-# their words take about 150 MB.
-MEMO_ENTRIES = 1 << 20
+# A batch that starts with more chunks or words than this starts with an empty memo. A batch of 4 MB
+# of new words adds nearly as many, so that the tables, which grow by doubling, stop at 1 M chunks
+# and words: about 150 MB.
+MEMO_ENTRIES = 1 << 19
 _WINDOWS = 50_000
 _WINDOW_BYTES = 500
 
