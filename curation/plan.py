@@ -12,6 +12,7 @@ equal exactly where the rows must be. Thresholds enter `decide`, not `step`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from curation.recipe import DatasetRecipe, Recipe
 from curation.shards.manifest import Input
 from curation.steps import Rule, Step, column, fingerprint_of, rules_document
 
-CODE = 3  # raise when the rows of a layer change for the same settings
+CODE = 4  # raise when the rows of a layer change for the same settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class RunPlan:
     tasks: tuple[tuple[Piece, ...], ...]
     datasets: tuple[DatasetPlan, ...]
     parents: tuple[str, ...] = ()  # versions that were rescored
+    copies: tuple[int, ...] = ()  # of each file: earlier files with the same bytes
     inputs: tuple[Input, ...] = ()  # what those were made from; else the files
 
     @property
@@ -100,7 +102,14 @@ def make_plan(store: Store, recipe: Recipe, files: Sequence[Surveyed]) -> RunPla
     for dataset in datasets:
         if dataset.recipe.keep is not None:
             dataset.recipe.keep.check(schema_of(recipe, dataset.recipe))
-    return RunPlan(str(store.root), recipe, tuple(files), tuple(cut), datasets)
+    seen: Counter[str] = Counter()
+    copies = []
+    for file in files:
+        copies.append(seen[file.sha256])
+        seen[file.sha256] += 1
+    return RunPlan(
+        str(store.root), recipe, tuple(files), tuple(cut), datasets, copies=tuple(copies)
+    )
 
 
 def _base_document(recipe: Recipe, files: Sequence[Surveyed]) -> dict[str, Any]:

@@ -79,9 +79,13 @@ def _with_ids(plan: RunPlan, batch: Batch) -> pa.Array:
 
 
 def origin_hashes(plan: RunPlan, files: pa.Array, rows: pa.Array) -> list[str]:
-    """32 hex digits a document: XXH3-128 of its file's digest and its row there."""
+    """32 hex digits a document: XXH3-128 of its file's digest and its row there.
+
+    Behind them, for the second and later files with the same bytes, how many came before.
+    """
+    again = [f":{count}" if count else "" for count in plan.copies] or [""] * len(plan.files)
     return [
-        xxhash.xxh3_128_hexdigest(f"{plan.files[file].sha256}:{row}".encode())
+        xxhash.xxh3_128_hexdigest(f"{plan.files[file].sha256}:{row}{again[file]}".encode())
         for file, row in zip(files.to_pylist(), rows.to_pylist(), strict=True)
     ]
 

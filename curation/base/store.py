@@ -151,7 +151,10 @@ def make_dirs(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Failed(f"{folder}: cannot make this folder ({error.strerror})") from error
         fsync_dir(folder.parent)
 
 

@@ -74,7 +74,8 @@ class DatasetManifest:
     licenses                SPDX expression -> rows; a row without a licence counts as NOASSERTION
     terms, generated_by, judged_by, languages    value -> rows; rows without a value are not counted
     parents                 versions read as input, "name@sha256:<hex>"
-    counts                  {"in", "kept", "dropped"} documents; in = kept + dropped
+    counts                  {"in", "kept", "dropped"} documents; in = kept + dropped; where there
+                            are any, "repeated_ids": of those in, with an id that one had before
     reasons                 reason -> documents dropped with it as their first reason
     created                 ISO 8601 with offset
     """

@@ -53,7 +53,10 @@ class Catalog(Pointers):
         """
         url = url or os.environ.get(ENVIRONMENT)
         if url is None:
-            store.root.mkdir(parents=True, exist_ok=True)
+            try:
+                store.root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Failed(f"{store.root}: cannot be a store ({error.strerror})") from error
             url = sqlite_url(store.catalog_path)
         return cls(store, Database.open(url, fill=lambda rows: rebuild.fill(store, rows)))
 

@@ -92,8 +92,12 @@ def command(
     if recipe is None:
         raise click.UsageError("name a RECIPE")
     if rescore is not None:
+        if inputs or more:
+            raise click.UsageError("--rescore reads a version's audit: leave out --input")
         _rescore(recipe, rescore, write=write, workers=workers, as_json=as_json)
         return
+    if write:
+        raise click.UsageError("--write goes with --rescore DATASET[@VERSION]")
     inputs += more
     if dry_run:
         _dry_run(recipe, inputs, workers=workers, as_json=as_json)
@@ -196,6 +200,8 @@ def _show(results: list[CurateResult], *, as_json: bool) -> None:
     print_table(["dataset", *numbers, "version"], rows, right=numbers)
     say(f"report: {results[0].report}")
     for result in results:
+        if repeated := result.manifest.counts.get("repeated_ids"):
+            say(f"{result.name}: {repeated:,} with an id that came before, told apart by a suffix")
         for reason, count in sorted(result.manifest.reasons.items(), key=lambda r: -r[1]):
             say(f"{result.name}: {count:,} dropped by {reason}")
 

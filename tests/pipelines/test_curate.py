@@ -198,8 +198,21 @@ def test_ids_are_given_made_or_made_unique(source: Path, store: Store) -> None:
     ids = [row["id"] for row in audit(store, results["web-ja"])]
     assert len(set(ids)) == len(ids)
     assert sum(str(name).startswith("ja0-") for name in ids) == 1
+    assert results["web-ja"].manifest.counts["repeated_ids"] == 1
+    assert "repeated_ids" not in results["web-en"].manifest.counts
     made = [str(row["id"]) for row in audit(store, results["web-en"]) if row["url"]]
     assert all(len(name) == 32 for name in made)
+
+
+def test_ids_differ_where_files_are_the_same(tmp_path: Path, store: Store) -> None:
+    lines = '{"id": "one", "text": "これは文章です。"}\n{"text": "これは別の文章です。"}\n'
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").write_text(lines, "utf-8")
+    files = [tmp_path / f"{name}.jsonl" for name in "abc"]
+    ja = by_name(curate(RECIPE, files, store, workers=1))["web-ja"]
+    ids = [row["id"] for row in audit(store, ja)]
+    assert len(set(ids)) == len(ids) == 6
+    assert ja.manifest.counts["repeated_ids"] == 2
 
 
 def test_the_version_holds_the_rows_its_digest_names(source: Path, store: Store) -> None:

@@ -21,3 +21,33 @@ def test_a_broken_line_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
     assert f"skipped {en}:4: broken JSON" in done.stderr
     assert "demo-ja@1" in done.stdout
     assert "demo-en@1" in done.stdout
+
+
+def refused(words: list[str], folder: Path) -> tuple[int, str]:
+    (folder / "file").write_text("no folder", encoding="utf-8")
+    recipe = Path(__file__).parents[3] / "pipelines" / "recipes" / "demo.yaml"
+    (folder / "in.txt").write_text("one text", encoding="utf-8")
+    command = [sys.executable, "-m", "pipelines", "--store", "file", *words]
+    command = [str(recipe) if word == "RECIPE" else word for word in command]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=100, check=False, cwd=folder
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_options_that_would_be_passed_over_are_refused(tmp_path: Path) -> None:
+    code, said = refused(["curate", "RECIPE", "--write", "--input", "in.txt"], tmp_path)
+    assert (code, "--write goes with --rescore" in said) == (2, True)
+    code, said = refused(["curate", "RECIPE", "--rescore", "web", "--input", "in.txt"], tmp_path)
+    assert (code, "leave out --input" in said) == (2, True)
+
+
+def test_a_store_that_is_a_file_is_named_in_one_line(tmp_path: Path) -> None:
+    code, said = refused(["curate", "RECIPE", "--input", "in.txt"], tmp_path)
+    where = tmp_path / "file" / "work"
+    assert (code, said) == (1, f"awase: {where}: cannot make this folder (Not a directory)\n")
+    code, said = refused(["dataset", "ls"], tmp_path)
+    assert code == 1
+    assert said.startswith("awase: ")
+    assert "file" in said
