@@ -123,9 +123,9 @@ class EnglishWords:
 
     def _split(self, texts: pa.Array) -> tuple[Chunks, WordBatch]:
         with self._lock:
-            for known, chunks, batch in self._recent:
-                if same_memory(known, texts):
-                    return chunks, batch
+            recent = self._remembered(texts)
+            if recent is not None:
+                return recent
             count = self._room.count
             if count[m.CHUNKS] > self._limit or count[m.WORDS] > self._limit:
                 self._recent.clear()
@@ -135,6 +135,13 @@ class EnglishWords:
             batch = chunks.batch()
             self._recent = [*self._recent[-1:], (texts, chunks, batch)]
             return chunks, batch
+
+    def _remembered(self, texts: pa.Array) -> tuple[Chunks, WordBatch] | None:
+        # apart from `_split`, whose frame would hold the old tables while new ones are filled
+        for known, chunks, batch in self._recent:
+            if same_memory(known, texts):
+                return chunks, batch
+        return None
 
     def _reset(self) -> None:
         self._room = Room(self.tables)
