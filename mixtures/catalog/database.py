@@ -7,6 +7,7 @@ timeout) instead of failing half way; synchronous=FULL, so that a commit survive
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -100,11 +101,18 @@ class Database:
             ) from error
 
 
-def _unavailable(engine: Engine, error: OperationalError, what: str) -> TryAgain:
-    """The error for a user: a full disk said so, anything else in the driver's words."""
+def _unavailable(engine: Engine, error: OperationalError, what: str) -> AwaseError:
+    """The error for a user: a full or read-only disk said so, else in the driver's words."""
     catalog = f"catalog {_shown(engine.url)}"
     if getattr(error.orig, "sqlite_errorcode", None) in _FULL:
         return disk_full(catalog)
+    if engine.url.database and engine.dialect.name == "sqlite":
+        folder = Path(engine.url.database).parent
+        if not os.access(folder, os.W_OK):  # WAL makes files beside the database even to read it
+            return Failed(
+                f"{catalog}: {what}: {folder} cannot be written, which SQLite needs even to read; "
+                "use a writable copy of the store, or AWASE_CATALOG with PostgreSQL"
+            )
     return TryAgain(f"{catalog}: {what} ({error.orig}): run the same command again")
 
 
