@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import multiprocess
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
@@ -190,6 +191,8 @@ class Local:
             local_tasks=count,
             local_rank_offset=job.first,
         )
+        # Workers of both phases are forked from one process that has imported this module once.
+        multiprocess.set_forkserver_preload([__name__])
         # The pool's manager is a process too, forked from this one.
         register_after_fork(executor, lambda _: end_with_the_parent())
         # datatrove writes its own logs under the store and lets a full disk through as it is
