@@ -64,8 +64,8 @@ class RunPlan:
     tasks: tuple[tuple[Piece, ...], ...]
     datasets: tuple[DatasetPlan, ...]
     parents: tuple[str, ...] = ()  # versions that were rescored
-    copies: tuple[int, ...] = ()  # of each file: earlier files with the same bytes
     inputs: tuple[Input, ...] = ()  # what those were made from; else the files
+    copies: tuple[int, ...] = ()  # of each file: earlier files with the same bytes
 
     @property
     def fingerprint(self) -> str:

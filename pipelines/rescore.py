@@ -115,8 +115,8 @@ def _plan(store: Store, manifest: DatasetManifest, recipe: Recipe, *, with_text:
         (),
         tasks,
         (plan_dataset(base, 0, dataset, alone),),
-        (manifest.reference,),
-        manifest.inputs,
+        parents=(manifest.reference,),
+        inputs=manifest.inputs,
     )
 
 
