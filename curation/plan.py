@@ -65,6 +65,7 @@ class RunPlan:
     datasets: tuple[DatasetPlan, ...]
     parents: tuple[str, ...] = ()  # versions that were rescored
     inputs: tuple[Input, ...] = ()  # what those were made from; else the files
+    repeated_ids: int = 0  # in those versions, told apart when they were made
     copies: tuple[int, ...] = ()  # of each file: earlier files with the same bytes
 
     @property

@@ -115,8 +115,9 @@ def _counts(plan: RunPlan, dataset: DatasetPlan, decision: Decision) -> dict[str
     """Documents in, kept, dropped, with an id taken before; the first reasons of those dropped."""
     total, kept = len(decision.reason), int(decision.kept.sum())
     counts = {"in": total, "kept": kept, "dropped": total - kept}
-    if decision.renamed.any():
-        counts["repeated_ids"] = int(decision.renamed.sum())
+    # the audit of a rescored version holds ids that were told apart already
+    if repeated := plan.repeated_ids + int(decision.renamed.sum()):
+        counts["repeated_ids"] = repeated
     names = [reason.name for reason in reasons_of(plan.recipe, dataset.recipe)]
     first = np.bincount(decision.reason[~decision.kept], minlength=len(names))
     reasons = {name: int(n) for name, n in zip(names, first, strict=True) if n}

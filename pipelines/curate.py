@@ -51,6 +51,7 @@ class CurateResult:
     created: bool
     report: Path  # the run's HTML page, one for all of its datasets
     skipped: tuple[str, ...] = ()  # records of the run that could not be read: file:line: why
+    unreadable: int = 0  # how many they are; at most 100 are named
 
     @property
     def version(self) -> str:
@@ -252,13 +253,13 @@ def _registered(
     if catalog is None:
         with Catalog.open(store) as opened:
             return _registered(plan, found, store, opened)
-    _, named = check_bad_records(plan)
+    bad, named = check_bad_records(plan)
     skipped = tuple(f"{bad['file']}:{bad['line']}: {bad['why']}" for bad in named)
     results = []
     for manifest, created in found:
         number = catalog.register_dataset(manifest.name, manifest).number
         results.append(
-            CurateResult(manifest.name, number, manifest, created, report_path(plan), skipped)
+            CurateResult(manifest.name, number, manifest, created, report_path(plan), skipped, bad)
         )
     return results
 

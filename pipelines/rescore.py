@@ -117,6 +117,7 @@ def _plan(store: Store, manifest: DatasetManifest, recipe: Recipe, *, with_text:
         (plan_dataset(base, 0, dataset, alone),),
         parents=(manifest.reference,),
         inputs=manifest.inputs,
+        repeated_ids=manifest.counts.get("repeated_ids", 0),
     )
 
 

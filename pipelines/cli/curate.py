@@ -187,6 +187,8 @@ def _dry_run(recipe: Path, inputs: tuple[str, ...], *, workers: int, as_json: bo
 def _show(results: list[CurateResult], *, as_json: bool) -> None:
     for skipped in results[0].skipped:
         say(f"skipped {skipped}")
+    if more := results[0].unreadable - len(results[0].skipped):
+        say(f"skipped {more:,} more records that could not be read")
     if as_json:
         print_json([_document(result) for result in results])
         return
@@ -218,6 +220,7 @@ def _document(result: CurateResult) -> dict[str, Any]:
         "reasons": dict(manifest.reasons),
         "rows": manifest.rows,
         "bytes": manifest.bytes,
+        "unreadable_records": result.unreadable,
         "report": str(result.report),
     }
 

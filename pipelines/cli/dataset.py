@@ -85,6 +85,7 @@ def show(reference: str, as_json: bool) -> None:
         ("tags", " ".join(f"{key}={value}" for key, value in notes.tags.items())),
         ("note", notes.note),
         ("documents", f"{manifest.rows:,}"),
+        ("repeated ids", _repeated(manifest.counts)),
         ("text", f"{manifest.characters:,} characters, {manifest.bytes:,} bytes"),
         ("shards", f"{len(manifest.shards)}"),
         ("languages", _shares(manifest.languages, manifest.rows)),
@@ -301,6 +302,11 @@ def _row(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:
         "terms": dict(manifest.terms),
         "created": version.created,
     }
+
+
+def _repeated(counts: Any) -> str:
+    repeated = counts.get("repeated_ids", 0)
+    return f"{repeated:,} of {counts['in']:,} read, told apart by a suffix" if repeated else ""
 
 
 def _licences(counts: Any, rows: int, *, most: int | None = None) -> str:

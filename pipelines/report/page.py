@@ -61,6 +61,7 @@ def render(plan: RunPlan, manifests: Sequence[DatasetManifest], store: Store) ->
         total=_sum([item["funnel"].total for item in datasets]),
         kept=_sum([item["funnel"].kept for item in datasets]),
         bad_records=bad,
+        repeated_ids=sum(item["repeated_ids"] for item in datasets),
         named_bad=named,
         datasets=datasets,
         throughput=throughput(plan),
@@ -87,6 +88,7 @@ def _dataset(
     return {
         "name": dataset.name,
         "reference": manifest.reference,
+        "repeated_ids": manifest.counts.get("repeated_ids", 0),
         "funnel": counted,
         "histograms": histograms,
         "examples": examples,

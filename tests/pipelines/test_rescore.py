@@ -47,6 +47,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     records.append(
         {"id": "r", "text": "同じ行がここに何度もつづきます。\n" * 9, "license": "CC0-1.0"}
     )
+    records.append(
+        {"id": "d1", "text": "前にあったidをもう一度持ってくる、六十字よりも長い話。" * 3}
+    )
     path.write_text("\n".join(json.dumps(record) for record in records))
     return path
 
@@ -79,6 +82,10 @@ def test_the_rescored_version_is_the_one_that_curating_anew_gives(
     assert written.manifest.digest == anew.manifest.digest != result.manifest.digest
     assert written.manifest.parents == (result.manifest.reference,)
     assert written.manifest.counts == anew.manifest.counts
+    assert written.manifest.counts["repeated_ids"] == 1
+    assert "repeated ids, renamed" in written.report.read_text("utf-8")
+    again = rescore_write(store, written.manifest, parse_recipe(RECIPE), workers=1)
+    assert again.manifest.digest == result.manifest.digest
     assert written.manifest.inputs == result.manifest.inputs
 
 
@@ -126,7 +133,7 @@ def test_the_command_explains_and_rescores(
 def test_an_estimate_is_near_the_run(source: Path, tmp_path: Path) -> None:
     store = Store(tmp_path)
     found = estimate(RECIPE, [source], store, workers=2)
-    assert found.sampled_documents == 63
+    assert found.sampled_documents == 64
     assert found.core_hours > 0
     assert not (tmp_path / "datasets").exists()
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from curation.base.store import Store
+from pipelines.cli.dataset import command as dataset_command
 from pipelines.curate import CurateResult, curate, plan_run
 from pipelines.report.examples import excerpt
 from pipelines.report.gather import funnel
@@ -40,7 +42,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, CurateResult,
         f"第{k}話。これは{k * 7919}番目の長い話で、{k * 104729}歩あるいた。" * 2 for k in range(30)
     ]
     texts += ["短い。", "!!! ??? !!! ??? " * 5, f"同じ行です{SCRIPT}\n" * 5, texts[3]]
-    lines = [json.dumps({"text": text, "license": "CC0-1.0", "source": "test"}) for text in texts]
+    records: list[dict[str, object]] = [
+        {"text": text, "license": "CC0-1.0", "source": "test"} for text in texts
+    ]
+    for record in records[10:13]:
+        record["id"] = "three of one name"
+    lines = [json.dumps(record) for record in records]
     source = folder / "in.jsonl"
     source.write_text("\n".join([*lines, "{broken"]) + "\n")
     store = Store(folder / "store")
@@ -96,6 +103,20 @@ def test_it_shows_conditions_examples_with_marks_and_bad_records(
     assert "(counted only)" in page
     assert "in.jsonl:35" in page
     assert "duplicate of " in page
+
+
+def test_it_counts_repeated_ids_and_skipped_records(
+    done: tuple[Store, CurateResult, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, result, page = done
+    assert result.manifest.counts["repeated_ids"] == 2
+    assert '<div class="card"><b>2</b>repeated ids, renamed</div>' in page
+    assert "2 of these documents came with an id that an earlier one had" in page
+    assert '<div class="card"><b>1</b>unreadable records, skipped</div>' in page
+    assert (result.unreadable, len(result.skipped)) == (1, 1)
+    monkeypatch.setenv("AWASE_STORE", str(store.root))
+    shown = CliRunner().invoke(dataset_command, ["show", "all@1"])
+    assert "2 of 34 read, told apart by a suffix" in shown.stdout
 
 
 def test_text_is_escaped_and_nothing_is_loaded(done: tuple[Store, CurateResult, str]) -> None:
