@@ -1,5 +1,5 @@
 """`python -m pipelines` is `awase`, for children that must run this interpreter."""
 
-from pipelines.cli.main import main
+from pipelines.cli.entry import main
 
 main()

@@ -52,6 +52,11 @@ def test_every_command_explains_itself() -> None:
         children = group.commands.values() if isinstance(group, click.Group) else [group]
         for child in children:
             assert child.help, f"awase {noun} {child.name}"
+        if isinstance(group, click.Group):
+            shown = group.get_help(click.Context(group, info_name=noun))
+            listed = shown.partition("Commands:")[2]
+            assert "..." not in listed, f"awase {noun} --help"
+            assert set(re.findall(r"^  ([a-z]+) ", listed, re.M)) == set(group.commands)
 
 
 def test_the_mixture_it_shows_is_valid_and_is_what_it_says() -> None:

@@ -25,6 +25,16 @@ workers_option = click.option(
 )
 
 
+class Group(click.Group):
+    """A group that shows the whole first line of each member's help, on as many lines as it takes;
+    click cuts it with "..." where a line ends."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            members = sorted(self.commands.items())
+            formatter.write_dl([(k, v.get_short_help_str(limit=1000)) for k, v in members])
+
+
 def open_store() -> Store:
     """The store named by --store or AWASE_STORE, else ./awase-store."""
     from curation.base.store import Store

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli.common import (
+    Group,
     json_option,
     open_catalog,
     open_store,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mixtures.catalog.records import Kind
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, show, verify, alias and import datasets."""
 

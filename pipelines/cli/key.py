@@ -6,8 +6,10 @@ import json
 
 import click
 
+from pipelines.cli.common import Group
 
-@click.group("key")
+
+@click.group("key", cls=Group)
 def command() -> None:
     """Create API keys."""
 

@@ -10,13 +10,16 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-INTERRUPTED = 130  # 128 + SIGINT
+from pipelines.cli.entry import INTERRUPTED
+
 TERMINATED = 143  # 128 + SIGTERM
+AGAIN_SECONDS = 0.02
 _signals: list[int] = []  # SIGTERMs received
 
 # name -> (module with a click command or group named `command`, one line of help)
@@ -107,8 +110,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    """The console script. SIGTERM ends a command as Ctrl-C does, so that its children end too."""
+    """Run this process's arguments. SIGTERM ends a command as Ctrl-C does: its children end too."""
     signal.signal(signal.SIGTERM, _terminated)
+    sys.unraisablehook = _interrupt_again
     code = run()
     sys.exit(TERMINATED if code == INTERRUPTED and _signals else code)
 
@@ -116,3 +120,11 @@ def main() -> None:
 def _terminated(number: int, frame: object) -> None:
     _signals.append(number)
     raise KeyboardInterrupt
+
+
+def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Send a Ctrl-C again that came while LLVM was calling back, from where it cannot be raised."""
+    if ignored.exc_type is KeyboardInterrupt:
+        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(ignored)

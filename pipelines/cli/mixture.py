@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.common import (
+    Group,
     json_option,
     open_catalog,
     print_json,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mixtures.spec import Mixture
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Check, plan, explain, compare and publish mixtures.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.common import (
+    Group,
     json_option,
     open_catalog,
     open_store,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mixtures.runs import Run
 
 
-@click.group("run")
+@click.group("run", cls=Group)
 def command() -> None:
     """Create, list, show, branch and skip runs.
 
@@ -144,7 +145,7 @@ def _sealed(catalog: Catalog, run: str) -> int:
 @click.option("--as", "identity", metavar="NAME", help="As another run, at any position.")
 @json_option
 def skip(run: str, start: int, end: int, identity: str | None, as_json: bool) -> None:
-    """Leave out positions --from .. --to - 1, for data that made a loss spike."""
+    """Leave out positions, from --from to the one before --to: data that made a loss spike."""
     from mixtures.journal import Change, enter, fork
 
     change = Change(start=start, skip_to=end)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipelines.cli.common import (
+    Group,
     json_option,
     open_catalog,
     open_store,
@@ -18,7 +19,7 @@ from pipelines.cli.common import (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Train, add and list tokenizers."""
 

@@ -1,0 +1,16 @@
+"""The console script. It imports nothing before Ctrl-C has an answer: imports take a while."""
+
+import sys
+
+INTERRUPTED = 130  # 128 + SIGINT
+
+
+def main() -> None:
+    """Run `awase`; a Ctrl-C while it is still being imported is exit code 130 and one line."""
+    try:
+        from pipelines.cli.main import main as command
+
+        command()
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        sys.exit(INTERRUPTED)
