@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import pickle
+import warnings
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
 import numpy as np
 import pytest
 
@@ -61,3 +66,42 @@ def test_frames_cut_short_by_the_server_are_asked_for_again(stream: Stream) -> N
 def test_a_block_of_nothing_is_refused(stream: Stream) -> None:
     with pytest.raises(BadCursor, match="block 0: at least one"):
         MegatronDataset(stream.store, stream.plan, block=0)
+
+
+def test_forked_loader_workers_have_connections_of_their_own(stream: Stream, url: str) -> None:
+    """As under DataLoader: each worker inherits the dataset, and all read at the same time."""
+    samples = MegatronDataset(url, stream.plan, block=4)
+    context = get_context("fork")
+    workers = []
+    for k in range(4):
+        receive, send = context.Pipe(duplex=False)
+        indices = range(k, stream.total, 4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the server here has threads
+            worker = context.Process(target=_send_all, args=(samples, indices, send))
+            worker.start()
+        send.close()
+        workers.append((worker, receive, indices))
+    for worker, receive, indices in workers:
+        tokens, retries = receive.recv()
+        np.testing.assert_array_equal(tokens, stream.tokens[list(indices)])
+        assert retries == 0, "the answers to one worker's questions reached another"
+        worker.join()
+        assert worker.exitcode == 0
+    np.testing.assert_array_equal(samples[9]["tokens"], stream.tokens[9])
+    samples.close()
+
+
+def _send_all(samples: MegatronDataset, indices: range, send: Connection) -> None:
+    tokens = np.stack([samples[index]["tokens"] for index in indices])
+    send.send((tokens, samples._reader.retries))
+
+
+def test_a_spawned_loader_worker_gets_it_by_pickle(stream: Stream, url: str) -> None:
+    for source in (stream.store, url):
+        mine = MegatronDataset(source, stream.plan)
+        samples = pickle.loads(pickle.dumps(mine))
+        mine.close()
+        assert len(samples) == stream.total
+        np.testing.assert_array_equal(samples[70]["tokens"], stream.tokens[70])
+        samples.close()

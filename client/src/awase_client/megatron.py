@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from threading import Event, Lock
 from typing import Any
 
@@ -19,7 +20,7 @@ from awase_client.batch import position_ids
 from awase_client.cursor import Cursor, plan_digest, whole
 from awase_client.engine.block import Block
 from awase_client.engine.views import Split
-from awase_client.errors import BadCursor, PlanMismatch
+from awase_client.errors import BadCursor, CorruptFrame, PlanMismatch
 from awase_client.sources import open_source
 from awase_client.transport import Options
 
@@ -35,7 +36,8 @@ class MegatronDataset:
     loss_mask     float32 [L]
     position_ids  int64 [L], from 0 at each document
 
-    `block` neighbouring positions are fetched at a time. Safe for threads.
+    `block` neighbouring positions are fetched at a time. Safe for threads, and for the loader
+    workers that a DataLoader forks or spawns: each process has a connection of its own.
     """
 
     def __init__(
@@ -52,7 +54,8 @@ class MegatronDataset:
         if whole("block", block) < 1:
             raise BadCursor(f"block {block}: at least one position is fetched at a time")
         self._block = block
-        opened = open_source(
+        self._open = partial(
+            open_source,
             source,
             self.plan,
             rank=0,
@@ -61,12 +64,25 @@ class MegatronDataset:
             key=key,
             options=options or Options(),
         )
-        self._reader = opened.connect(stop=Event())
-        self._blocks: OrderedDict[int, Block] = OrderedDict()
-        self._lock = Lock()
+        self._begin()
         first = self._reader.read(0, block, 1)
         self._blocks[0] = first.block
         self._total, self._length = first.total, first.sequence_length
+
+    def _begin(self) -> None:
+        """What belongs to one process: its connection, its lock, the blocks it has read."""
+        self._pid = os.getpid()
+        self._reader = self._open().connect(stop=Event())
+        self._blocks: OrderedDict[int, Block] = OrderedDict()
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_pid", "_reader", "_blocks", "_lock")
+        return {name: value for name, value in self.__dict__.items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
 
     def __len__(self) -> int:
         return self._total
@@ -111,12 +127,18 @@ class MegatronDataset:
 
     def _of(self, index: int) -> Block:
         number = index // self._block
+        if self._pid != os.getpid():
+            self._begin()  # a fork: the socket is the parent's, and its lock may be held
         with self._lock:
             block = self._blocks.get(number)
             first = index if block is not None else number * self._block
             while block is None or not block.first <= index < block.first + block.count:
                 # a server may send less of the block than asked for: then from the index on
                 block = self._reader.read(first, (number + 1) * self._block - first, 1).block
+                if block.count == 0:
+                    raise CorruptFrame(
+                        f"position {first}: an empty frame before the end at {self._total}"
+                    )
                 first = index
                 self._blocks[number] = block
             while len(self._blocks) > _BLOCKS:

@@ -91,6 +91,7 @@ class Servers:
         self.key = key
         self.options = options
         self.urls = [check_url(url) for url in urls]
+        check_key(key)
         self._next = 0
         self._lock = Lock()
 
@@ -262,6 +263,15 @@ def check_url(url: str) -> str:
     ):
         raise BadCursor(f"server {url!r}: give it as http(s)://host[:port][/prefix]")
     return url
+
+
+def check_key(key: str | None) -> None:
+    """BadCursor, which does not show it, for a key that no header can carry."""
+    if key is not None and (not key or not key.isascii() or any(map(str.isspace, key))):
+        raise BadCursor(
+            "the key is empty, or holds white space or a character that is not ASCII: give it as "
+            "`awase key create` printed it, without a file's line end"
+        )
 
 
 def _open(url: str, timeout_seconds: float) -> http.client.HTTPConnection:
