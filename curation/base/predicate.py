@@ -181,7 +181,11 @@ def _evaluate(bound: Bound, batch: Any, cache: dict[str, pa.Array]) -> pa.Array:
             return result
         case Test(field, "in", values):
             array = _prepared(field, batch, cache)
-            found = pc.is_in(array, value_set=pa.array(values, array.type))
+            members = pa.array(values, array.type)
+            if pa.types.is_floating(array.type):
+                # is_in tells -0.0 from 0.0, which no comparison does; their sum with 0.0 is 0.0
+                array, members = pc.add(array, 0.0), pc.add(members, 0.0)
+            found = pc.is_in(array, value_set=members)
             return pc.if_else(pc.is_valid(array), found, pa.scalar(None, pa.bool_()))
         case Test(field, op, pa.Field() as other):
             left, right = _prepared(field, batch, cache), _prepared(other, batch, cache)

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curation.base.errors import InvalidDocument
@@ -352,8 +352,12 @@ TREES = st.recursive(
 )
 
 
+ZEROS = In(Column("edu.score", 0), (Literal(0, 0), Literal(-0.5, 0)))
+
+
 @settings(max_examples=300, deadline=None)
 @given(tree=TREES, data=st.lists(ROW, max_size=6))
+@example(tree=ZEROS, data=[dict.fromkeys(TYPES) | {"edu.score": score} for score in (-0.0, 0.0)])
 def test_pyarrow_and_duckdb_select_what_the_plain_reading_selects(
     tree: Tree, data: list[dict[str, Any]]
 ) -> None:
