@@ -160,9 +160,13 @@ class Problems:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file. Of a `broken` one only what stands before the fault is in `root`."""
+    """A parsed file and its text, "" where it is none.
+
+    Of a `broken` one only what stands before the fault is in `root`.
+    """
 
     file: str
+    text: str
     root: Node
     problems: Problems
     broken: bool = False

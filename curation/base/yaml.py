@@ -53,10 +53,11 @@ def load(text: str | bytes, *, file: str = "<document>") -> Document:
     problems = Problems(file)
     decoded = _decode(text, problems)
     if decoded is None:
-        return Document(file, Mapping(1, 1), problems, broken=True)
+        return Document(file, "", Mapping(1, 1), problems, broken=True)
     builder = _Builder(decoded, problems)
     whole = builder.build()
-    return Document(file, builder.root or Mapping(1, 1), problems, broken=not whole)
+    root = builder.root or Mapping(1, 1)
+    return Document(file, decoded, root, problems, broken=not whole)
 
 
 def read(path: str | Path, *, file: str | None = None) -> Document:

@@ -28,16 +28,18 @@ _DATASET = ("languages", "min_score", "profile", "steps", "annotate", "keep", "d
 
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe in a file; NotFound or InvalidDocument with every fault's line and column."""
-    return _recipe(yaml.read(path), Path(path).read_text("utf-8"), Path(path).parent)
+    return _recipe(yaml.read(path), Path(path).parent)
 
 
 def parse_recipe(text: str, *, file: str = "<recipe>", folder: Path = Path()) -> Recipe:
     """The recipe in a text; profile files are looked up from `folder`."""
-    return _recipe(yaml.load(text, file=file), text, folder)
+    return _recipe(yaml.load(text, file=file), folder)
 
 
-def _recipe(document: yaml.Document, text: str, folder: Path) -> Recipe:
+def _recipe(document: yaml.Document, folder: Path) -> Recipe:
     problems = document.problems
+    if document.broken:
+        problems.finish()  # keys that its end would have held are not missing
     fields = Fields(document.root, problems, known=KEYS, required=("version", "datasets"))
     fields.integer("version", minimum=VERSION, maximum=VERSION)
     options = input_of(fields.inner("input", known=INPUT_KEYS), folder)
@@ -52,7 +54,7 @@ def _recipe(document: yaml.Document, text: str, folder: Path) -> Recipe:
     name = fields.text("name") or Path(document.file).stem
     description = fields.text("description") or ""
     problems.finish()
-    return Recipe(name, description, options, normalise, language, datasets, output, text)
+    return Recipe(name, description, options, normalise, language, datasets, output, document.text)
 
 
 def _normalise(fields: Fields) -> Normalise | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -33,6 +34,36 @@ def test_shipped_recipes_are_read_and_fit_the_schema(path: Path) -> None:
 def test_the_schema_on_disk_is_the_one_of_the_code() -> None:
     stored = (ROOT / "schemas" / "recipe.schema.json").read_text()
     assert stored == json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"version: 1\nname: caf\xe9\n", "r.yaml:2:10: byte 0xe9 is not UTF-8"),
+        (b"\x7fELF\x02\x01\x01" + bytes(9), "U+007F may not stand in YAML"),
+        (b"", "the document is empty"),
+        (b"version: 1\n  name: x: y\n", "r.yaml:2"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.yaml").write_bytes(data)
+    with pytest.raises(InvalidDocument) as caught:
+        read_recipe("r.yaml")
+    assert said in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_recipe_is_read_once_as_from_a_pipe(tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, LEAST.encode())
+    os.close(write_end)
+    try:
+        assert read_recipe(f"/dev/fd/{read_end}").text == LEAST
+    finally:
+        os.close(read_end)
 
 
 def test_the_fingerprint_follows_what_decides_the_result_and_nothing_else() -> None:
