@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -117,9 +117,12 @@ def test_scopes_of_runs(guarded: TestClient, keys: dict[str, str], stream: Strea
 
 
 def read_run(
-    urls: list[str], run: str, *, seed: int, stop: Event
+    urls: list[str], run: str, *, seed: int, stop: Event, entered: Sequence[Event]
 ) -> list[tuple[int, str, NDArray[np.uint16]]]:
-    """One client, resuming from its saved state now and then: (position, plan, tokens)."""
+    """One client, resuming from its saved state now and then: (position, plan, tokens).
+
+    It waits a block before change k would come too late, however slow the machine makes those.
+    """
     random = np.random.default_rng(seed)
     order = urls if seed % 2 else urls[::-1]
     rows: list[tuple[int, str, NDArray[np.uint16]]] = []
@@ -139,6 +142,8 @@ def read_run(
                     (int(position), batches.plan, row.copy())
                     for position, row in zip(batch.positions, batch.input_ids, strict=True)
                 ]
+                for change in entered[: max(0, batch.cursor.position // BLOCK - 1)]:
+                    assert change.wait(60), "the test's own changes came too late"
             if state == batches.state_dict():
                 return rows  # the end
             state = batches.state_dict()
@@ -151,10 +156,12 @@ def test_a_run_that_changes_under_eight_clients_replays_bit_for_bit(
     """Branched, re-weighted, skipped while two replicas serve it; then rolled back as another."""
     Runs(catalog).create(stream.plan, id="race")
     stop = Event()
+    entered = [Event() for _ in range(4)]
     with serving(stream.store) as one, serving(stream.store) as two:
         with ThreadPoolExecutor(8) as pool:
             clients = [
-                pool.submit(read_run, [one, two], "race", seed=seed, stop=stop) for seed in range(8)
+                pool.submit(read_run, [one, two], "race", seed=seed, stop=stop, entered=entered)
+                for seed in range(8)
             ]
             changes = [
                 {"weights": {"en": Fraction(3)}},
@@ -163,10 +170,11 @@ def test_a_run_that_changes_under_eight_clients_replays_bit_for_bit(
                 {"skip_to": 7},
             ]
             try:
-                for blocks, change in enumerate(changes, start=1):
-                    while Runs(catalog).get("race").sealed < blocks * BLOCK:
+                for k, (change, done) in enumerate(zip(changes, entered, strict=True)):
+                    while Runs(catalog).get("race").sealed < (k + 1) * BLOCK:
                         assert not any(client.done() for client in clients)
                     _enter_soon(catalog, store, "race", change)
+                    done.set()
             finally:
                 received = [row for client in clients for row in client.result()]
                 stop.set()
