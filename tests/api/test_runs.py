@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from awase_client import Cursor, Options, PlanMismatch, TokenStream
+from awase_client import BadCursor, Cursor, Options, PlanMismatch, TokenStream
 from awase_client.engine.reader import Engine
 from curation.base.errors import Conflict
 from curation.base.store import Store
@@ -230,5 +230,5 @@ def test_a_state_of_another_run_is_refused(stream: Stream, catalog: Catalog, sto
 
 
 def test_a_run_needs_a_server(stream: Stream) -> None:
-    with pytest.raises(Exception, match="give it as http"):
+    with pytest.raises(BadCursor, match="run:a is followed through servers, by URL"):
         TokenStream(Path(stream.store), "run:a")
