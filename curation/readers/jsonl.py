@@ -48,6 +48,8 @@ def _lines(
     item: Surveyed, piece: Piece, file: object, options: ReadOptions, bad: BadRecords
 ) -> Iterator[tuple[int, bytes]]:
     """(line number from 0, bytes) of the non-blank lines of a piece."""
+    limit = options.max_record_bytes
+    why = f"the line is longer than {limit} bytes (input.max_record_bytes)"
     row = piece.first_row
     rest: list[bytes] = []  # the pieces of a line that goes on: joined once, however long it is
     held = 0
@@ -60,15 +62,16 @@ def _lines(
         for line in lines:
             if too_long:
                 too_long = False  # the end of a line that was given up below
+            elif len(line) > limit:
+                bad.add(item.path, row, why)
             elif line.strip():
                 yield row, line.removeprefix(_BOM) if row == 0 else line
             row += 1
         rest.append(tail)
         held += len(tail)
-        if held > options.max_record_bytes:
+        if held > limit:
             if not too_long:
-                limit = options.max_record_bytes
-                bad.add(item.path, row, f"the line is longer than {limit} bytes")
+                bad.add(item.path, row, why)
             too_long, rest, held = True, [], 0
     last = b"".join(rest)
     if last.strip() and not too_long:

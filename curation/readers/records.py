@@ -131,6 +131,8 @@ def to_values(record: Any, options: ReadOptions) -> tuple[str, dict[str, Any]]:
         if theirs in record:
             record[ours] = record.pop(theirs)
     values = fold(record, options.types())
+    if values.get("id") == "":
+        del values["id"]  # names nothing: the document is named by its place
     if spans is not None:
         values[SPANS] = spans
     for name, alias in options.typed:

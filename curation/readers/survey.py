@@ -89,12 +89,16 @@ def format_of(path: Path) -> str:
 
 
 def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> list[Path]:
-    """The files of `paths`: files as given, folders by their files of known formats, sorted."""
+    """The files of `paths`: files as given, folders by their files that can be read, sorted.
+
+    Of a folder those are read whose names tell a known format; with `format` those that tell this
+    one or none. What begins with a dot is left out there.
+    """
     found: list[Path] = []
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and _known(p, format))
+            inside = [p for p in _visible(path) if _read(p, format)]
             if not inside:
                 raise NotFound(f"{path}: the folder holds no file of a known format")
             found += inside
@@ -111,13 +115,26 @@ def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> li
     return found
 
 
-def _known(path: Path, format: str | None) -> bool:
+def left_out(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> list[Path]:
+    """The files in the folders of `paths` that `expand` does not take, hidden ones apart."""
+    folders = [Path(path) for path in paths if Path(path).is_dir()]
+    return [p for folder in folders for p in _visible(folder) if not _read(p, format)]
+
+
+def _visible(folder: Path) -> list[Path]:
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return sorted(
+        p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    )
+
+
+def _read(path: Path, format: str | None) -> bool:
     if format is not None and format not in FORMATS.values():
-        return not path.name.startswith(".")  # another library's reader: every file is its
+        return True  # another library's reader: every file is its
     try:
         return format_of(path) == (format or format_of(path))
     except UsageError:
-        return False
+        return format is not None
 
 
 def survey(
@@ -287,6 +304,7 @@ __all__ = [
     "Surveyed",
     "expand",
     "format_of",
+    "left_out",
     "pieces",
     "survey",
     "tasks",

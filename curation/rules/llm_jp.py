@@ -66,7 +66,7 @@ class Compression(RuleStep):
 
 
 _KANA = regex.compile(r"[\p{Script=Hiragana}\p{Script=Katakana}ー]")
-_ADDRESS = re.compile(r"https?://[\w/:%#$&?()~.=+\-]+")
+_ADDRESS = regex.compile(r"https?://[\w/:%#$&?()~.=+\-]+")  # of `regex`: \w has no ① there
 _ASCII_RUN = re.compile(r"[\x00-\x7f]{100,}")
 
 

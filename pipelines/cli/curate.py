@@ -105,6 +105,7 @@ def command(
     if (task is None) != (tasks is None) or (task is not None and task >= (tasks or 0)):
         raise click.UsageError("--task I and --tasks N go together, I from 0 to N-1")
     store = open_store()
+    _say_left_out(recipe, inputs)
     with bars() as progress:
         if task is not None and tasks is not None:
             plan = plan_run(recipe, list(inputs), store, workers=workers, progress=progress)
@@ -124,6 +125,19 @@ def command(
                 executor=_executor(executor, workers, partition, time_limit),
             )
     _show(results, as_json=as_json)
+
+
+def _say_left_out(recipe: Path, inputs: tuple[str, ...]) -> None:
+    """Name the files of input folders that are not read, so that none is missed unseen."""
+    from curation.readers.survey import left_out
+    from curation.recipe import read_recipe
+
+    found = left_out(inputs, format=read_recipe(recipe).input.format)
+    if found:
+        more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
+        say(
+            f"not read, as their names do not tell the format: {', '.join(map(str, found[:5]))}{more}"
+        )
 
 
 def _executor(name: str, workers: int, partition: str | None, time_limit: str) -> Executor:

@@ -7,9 +7,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.base.errors import NotFound
 from curation.base.store import Store
 from curation.readers import BadRecords, ReadOptions, reader_of
-from curation.readers.survey import _Cutter, pieces, survey, tasks
+from curation.readers.survey import _Cutter, expand, left_out, pieces, survey, tasks
 
 
 @given(
@@ -83,3 +84,33 @@ def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
     path.chmod(0o600)
     path.write_text('{"text": "another"}\n')
     assert survey(store, [path], **options)[0].sha256 != first[0].sha256  # type: ignore[arg-type]
+
+
+def test_of_a_folder_the_files_that_can_be_read_are_taken_and_the_others_named(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "日本 語"
+    names = [
+        "b.jsonl",
+        "A.JSONL.GZ",
+        "ウィキ/wiki_00",
+        "n.csv",
+        ".c.jsonl",
+        ".git/d.jsonl",
+        "e.html",
+    ]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+    def taken(format: str | None) -> tuple[set[str], set[str]]:
+        both = expand([folder], format=format), left_out([folder], format=format)
+        first, second = ({str(p.relative_to(folder)) for p in paths} for paths in both)
+        return first, second
+
+    assert taken(None) == ({"b.jsonl", "A.JSONL.GZ", "e.html"}, {"ウィキ/wiki_00", "n.csv"})
+    assert taken("jsonl") == ({"b.jsonl", "A.JSONL.GZ", "ウィキ/wiki_00", "n.csv"}, {"e.html"})
+    assert taken("text") == ({"ウィキ/wiki_00", "n.csv"}, {"b.jsonl", "A.JSONL.GZ", "e.html"})
+    assert expand([folder / ".c.jsonl"], format=None) == [folder / ".c.jsonl"]
+    with pytest.raises(NotFound, match="holds no file of a known format"):
+        expand([folder / ".git"], format="html")

@@ -71,6 +71,12 @@ def test_lines_are_joined_without_a_newline_in_the_published_profile_alone():
     assert apart == "一行目です。\n二行目  です"
 
 
+def test_an_address_ends_where_the_peers_expression_ends():
+    # `regex`, which llm-jp-corpus uses, has no ① or ½ among its word characters; `re` has
+    text = "図は https://example.jp/図a①②に、https://example.jp/½ です。"
+    assert Extract(joined=True).score(array(text), {}).text[0].as_py() == "図は ①②に、½ です。"
+
+
 def test_a_text_without_kana_ends_empty():
     scored = Extract(joined=True).score(array("abc\n漢字", "かな"), {})
     assert scored.scores["empty"].to_pylist() == [True, False]
