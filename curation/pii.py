@@ -34,23 +34,28 @@ _SHADOW: dict[int, int | str] = {
 _LONG_VOWEL_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ーｰ](?=[0-9])")
 _INTERESTING = re.compile(r"[0-9０-９]{2}|[@＠★]|[(\[（［][aA][tT][)\]）］]")
 
-_LOCAL = re.compile(r"[A-Za-z0-9._%+-]{1,64}\Z")
+_LOCAL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}\Z")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _AT = re.compile(  # each begins with a character of its own, which `re` looks for at once
     r"@|★|\((?:at|AT)\) ?| \((?:at|AT)\) ?|\[(?:at|AT)\] ?| \[(?:at|AT)\] ?"
 )
 
+_FILES = frozenset(("png", "jpg", "jpeg", "gif", "webp", "svg", "css", "js"))  # icon@2x.png
+
+# Nothing that a number would go on from, or the name of its kind without a space.
+_FREE = r"(?:(?<![0-9A-Za-z+_.-])|(?<=(?<![A-Za-z])(?:[Tt][Ee][Ll]|[Ff][Aa][Xx])))"
+_ABROAD = r"(?P<abroad>(?:\+81|\(\+81\))[- .]?(?:\(0\)[- ]?|\()?)"
 _PHONE = re.compile(
-    r"(?<![0-9A-Za-z+_.-])"
-    r"(?:(?P<abroad>\+81[- ]?(?:\(0\))?[- ]?)|(?P<bracket>\(0)|0)"
-    r"(?P<area>[0-9]{1,4})(?:[- .・･]|\)[- ]?| ?\()(?P<middle>[0-9]{1,4})(?:[- .・･]|\) ?)"
-    r"(?P<last>[0-9]{4})"
+    rf"{_FREE}(?:{_ABROAD}|(?P<bracket>\(0)|0)"
+    r"(?P<area>[0-9]{1,4})(?: ?[-.・･] ?|\)[- ]?| ?\(| )"
+    r"(?P<middle>[0-9]{1,4})(?: ?[-.・･] ?|\) ?| )(?P<last>[0-9]{4})"
     r"(?![0-9A-Za-z_]|-[0-9])"
 )
 _PLAIN_PHONE = re.compile(
-    r"(?<![0-9A-Za-z+_.-])(?:(?P<abroad>\+81[- ]?)(?P<rest>[1-9][0-9]{8,9})|0[1-9][0-9]{8,9})"
+    rf"{_FREE}(?:{_ABROAD}(?P<rest>[1-9][0-9]{{8,9}})|0[1-9][0-9]{{8,9}})"
     r"(?![0-9A-Za-z_]|-[0-9])"
 )
+_ALL_DIGITS = "123456789"  # behind a 0: the ten digits in order, nobody's number
 _MOBILE = ("50", "60", "70", "80", "90")
 _NOBODYS = ("120", "800", "570", "990")
 
@@ -93,8 +98,9 @@ def emails(folded: str) -> Iterator[tuple[int, int]]:
         if top.endswith("-"):
             end -= len(top) - len(top.rstrip("-"))
             top = top.rstrip("-")
-        begin = local.start() + len(local.group()) - len(local.group().lstrip(".-"))
-        if 2 <= len(top) <= 24 and top.isalpha() and begin < at.start():
+        begin = local.start() + len(local.group()) - len(local.group().lstrip(".-'"))
+        named = 2 <= len(top) <= 24 and top.isalpha() and top.lower() not in _FILES
+        if named and begin < at.start():
             free = end
             if folded[begin:end] != EMAIL_MASK:
                 yield begin, end
@@ -114,7 +120,8 @@ def phones(folded: str) -> Iterator[tuple[int, int, int]]:
     for match in _PLAIN_PHONE.finditer(folded):
         number = match["rest"] or match.group()[1:]
         mobile = number[:2] in _MOBILE
-        if len(number) == (10 if mobile else 9) and number[:3] not in _NOBODYS:
+        taken = number[:3] in _NOBODYS or number == _ALL_DIGITS
+        if len(number) == (10 if mobile else 9) and not taken:
             begin, end = match.span()
             found.append((begin, end - len(number) + 2, end))
     yield from sorted(found)
@@ -178,7 +185,7 @@ class PersonalData(RuleStep):
 
     def __init__(self, *, rules: Sequence[Rule] = (), name: str | None = None) -> None:
         super().__init__(rules=rules, name=name)
-        self.settings = {"email": EMAIL_MASK, "context": _CONTEXT, "formats": 2}
+        self.settings = {"email": EMAIL_MASK, "context": _CONTEXT, "formats": 3}
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
         data, offsets = utf8_view(text)

@@ -135,9 +135,8 @@ def _say_left_out(recipe: Path, inputs: tuple[str, ...]) -> None:
     found = left_out(inputs, format=read_recipe(recipe).input.format)
     if found:
         more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
-        say(
-            f"not read, as their names do not tell the format: {', '.join(map(str, found[:5]))}{more}"
-        )
+        names = ", ".join(map(str, found[:5]))
+        say(f"not read, as their names do not tell the format: {names}{more}")
 
 
 def _executor(name: str, workers: int, partition: str | None, time_limit: str) -> Executor:

@@ -52,6 +52,15 @@ from curation.pii import PersonalData, check_digit, mask, shadow
         ("+819012345678", "+8190XXXXXXXX"),
         ("03-1234-5678(代表)", "03-XXXX-XXXX(代表)"),
         ("03-1234-5678〜9", "03-XXXX-XXXX〜9"),
+        ("TEL03-1234-5678", "TEL03-XXXX-XXXX"),
+        ("Ｔｅｌ０３－１２３４－５６７８", "Ｔｅｌ０３－XXXX－XXXX"),
+        ("/fax0312345678", "/fax031XXXXXXX"),
+        ("090 - 1234 - 5678", "090 - XXXX - XXXX"),
+        ("０３　－　１２３４－５６７８", "０３　－　XXXX－XXXX"),
+        ("(+81)3-1234-5678", "(+81)3-XXXX-XXXX"),
+        ("+81(3)1234-5678", "+81(3)XXXX-XXXX"),
+        ("+81.90.1234.5678", "+81.90.XXXX.XXXX"),
+        ("(+81) 9012345678", "(+81) 90XXXXXXXX"),
     ],
 )
 def test_phone_numbers_in_all_their_forms(text, masked):
@@ -93,6 +102,12 @@ def test_phone_numbers_in_all_their_forms(text, masked):
         "090-1234-56789",
         "08-1234-567",
         "00-0000-0000",
+        "0123456789",
+        "０１２３４５６７８９",
+        "hotel03-1234-5678",
+        "icon@2x.png",
+        "+1(3)1234-5678",
+        "03 - 1234 + 5678",
     ],
 )
 def test_other_numbers_stay(text):
