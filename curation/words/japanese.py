@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from curation.kernels.buffers import same_memory
 from curation.words.batch import WordBatch
-from curation.words.english.memo import describe
 from curation.words.english.room import larger
+from curation.words.english.vocabulary import describe
 from curation.words.flags import word_flags
 
 PART_BYTES = 40_000

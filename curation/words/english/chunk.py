@@ -10,8 +10,9 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from curation.kernels.hashing import same
+from curation.kernels.hashing import SEED, finish, same, step
 from curation.words.english.affixes import hash_span, infix_len, prefix_len, suffix_len
+from curation.words.english.tables import BEFORE_DOT, SUFFIX, UNIT_END
 from curation.words.english.urls import is_url
 
 _U0 = np.uint64(0)
@@ -231,3 +232,49 @@ def split_chunk(cp, n, T, starts, ends, tail, chosen, hashes, match):  # type: i
     if not changes:
         return words, 0
     return _restore(cp, T, starts, ends, hashes, words, match, found, tail, chosen), 1
+
+
+@nb.njit(inline="always")
+def _is_key(keys, h):  # type: ignore[no-untyped-def]
+    return keys[find(keys, h)] == h
+
+
+@nb.njit(nogil=True)
+def plain_chunk(b, s, e, T):  # type: ignore[no-untyped-def]
+    """What `split_chunk` gives of the chunk b[s:e] where it is plain: most of a text's chunks.
+
+    A plain chunk is ASCII letters, behind which one character may stand that is a suffix there. No
+    prefix, unit, infix or URL is made of letters alone, so only special cases are looked for; what
+    has the hash of one is not plain. Returns (end of the letters, their hash, hash of the character
+    behind them or 0); (s, 0, 0) for other chunks.
+    """
+    other = (s, _U0, _U0)
+    h = SEED
+    k = s
+    while k < e:
+        letter = np.int64(b[k]) | 32
+        if letter < 97 or letter > 122:
+            break
+        h = step(h, b[k])
+        k += 1
+    if k == s or k < e - 1:
+        return other
+    word = finish(h ^ (np.uint64(k - s) << np.uint64(40)))
+    if _is_key(T.case_key, word):
+        return other
+    if k == e:
+        return k, word, _U0
+    c = b[k]
+    if c == 46:
+        if not T.flags[b[k - 1]] & BEFORE_DOT:
+            return other
+    elif not T.flags[c] & SUFFIX or T.flags[c] & UNIT_END:
+        return other
+    if _is_key(T.case_key, finish(step(h, c) ^ (np.uint64(e - s) << np.uint64(40)))):
+        return other
+    mark = finish(step(SEED, c) ^ (_U1 << np.uint64(40)))
+    if T.pattern_filter[word & np.uint64(4095)]:
+        pattern = extend(SEQUENCE, word)
+        if _is_key(T.pattern_key, pattern) or _is_key(T.pattern_key, extend(pattern, mark)):
+            return other
+    return k, word, mark

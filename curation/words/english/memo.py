@@ -1,8 +1,8 @@
-"""Chunks of a batch to words: a memo of chunks, and the table of words.
+"""Chunks of a batch to words: a memo of chunks.
 
-`Memo` holds, for the chunks met so far, where their words stand in `words`; `Vocabulary` gives a
-word its number and features. Both keep the bytes and compare them behind equal hashes. Both only
-grow within a batch; what they held before a batch changes speed and numbers, never a statistic.
+`Memo` holds, for the chunks met so far, where their words stand in `words`, by the numbers that
+`vocabulary` gives. It keeps the bytes and compares them behind equal hashes. It only grows within a
+batch; what it held before a batch changes speed, never a statistic.
 """
 
 from __future__ import annotations
@@ -13,29 +13,24 @@ import numba as nb
 import numpy as np
 
 from curation.kernels.hashing import SEED, eight_bytes, plain_bytes, same_long, spread
-from curation.kernels.utf8 import decode, encode, space_len
-from curation.words.batch import (
-    ALL_PUNCTUATION,
-    ALPHABETIC,
-    BASE,
-    ENDS_SENTENCE,
-    HASH,
-    HEAD,
-    HEAD2,
-    NOT_MARKS,
-    PACKED,
+from curation.kernels.utf8 import decode, space_len
+from curation.words.english.chunk import SEQUENCE, extend, find, plain_chunk, split_chunk
+from curation.words.english.vocabulary import (
+    CHUNK_BYTES,
+    CHUNK_WORDS,
+    CHUNKS,
+    DECLINED,
+    WORD_BYTES,
+    WORDS,
+    number,
+    number_of_bytes,
 )
-from curation.words.english.chunk import SEQUENCE, extend, find, split_chunk
-from curation.words.flags import IS_ALPHA, NOT_MARK, PUNCTUATION, SENTENCE_END
 
 # key uint64, id int32: open addressing. ptr int64[chunks + 1] into words int32; start
 # int64[chunks + 1] into text uint8, the bytes of the chunks. sensitive uint8: 1 where a neighbour
 # could change the words, 2 where spaCy split the chunk. first, last: hashes of its outer words
 # before the phrase matcher.
 Memo = namedtuple("Memo", "key id ptr words start text sensitive first last")
-# ptr int64[words + 1] into text uint8, the bytes of the words.
-Vocabulary = namedtuple("Vocabulary", "key id features ptr text")
-CHUNKS, WORDS, CHUNK_WORDS, DECLINED, CHUNK_BYTES, WORD_BYTES = range(6)  # counters of `resolve`
 
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
@@ -166,81 +161,6 @@ def look_up(b, starts, ends, keys, memo, found, missing):  # type: ignore[no-unt
 
 
 @nb.njit(nogil=True)
-def describe(text, s, e, flags, row):  # type: ignore[no-untyped-def]
-    """Fill the row of features (`curation.words.batch`) of the word text[s:e]."""
-    h = _U0
-    kinds = ALL_PUNCTUATION
-    n = 0
-    i = s
-    code = np.int64(0)
-    while i < e:
-        code, width = decode(text, i)
-        f = flags[code]
-        if f & IS_ALPHA:
-            kinds |= ALPHABETIC
-        if f & NOT_MARK:
-            kinds |= NOT_MARKS
-        if not f & PUNCTUATION:
-            kinds &= ~ALL_PUNCTUATION
-        h = h * BASE + np.uint64(code) + _U1
-        n += 1
-        i += width
-    if n == 1 and flags[code] & SENTENCE_END:
-        kinds |= ENDS_SENTENCE
-    head = _U0
-    second = _U0
-    for k in range(min(e - s, 8)):
-        head |= np.uint64(text[s + k]) << np.uint64(8 * k)
-    for k in range(8, min(e - s, 16)):
-        second |= np.uint64(text[s + k]) << np.uint64(8 * (k - 8))
-    row[HASH] = h
-    row[HEAD] = head
-    row[HEAD2] = second
-    row[PACKED] = (
-        np.uint64(n)
-        | (np.uint64(kinds) << np.uint64(32))
-        | (np.uint64(min(e - s, 255)) << np.uint64(40))
-    )
-
-
-@nb.njit(nogil=True)
-def _is_word(cp, s, e, text, o, end):  # type: ignore[no-untyped-def]
-    """Is cp[s:e] what text[o:end] spells?"""
-    while s < e and o < end:
-        code, width = decode(text, o)
-        if code != cp[s]:
-            return False
-        s += 1
-        o += width
-    return s == e and o == end
-
-
-@nb.njit(nogil=True, cache=True)
-def number(cp, s, e, h, flags, vocabulary, counters):  # type: ignore[no-untyped-def]
-    """The number of the word cp[s:e] with hash h, a new one where it was not known."""
-    key, ids, ptr, text = vocabulary.key, vocabulary.id, vocabulary.ptr, vocabulary.text
-    m = np.uint64(len(key) - 1)
-    p = spread(h) & m
-    while key[p] != _U0:
-        w = ids[p]
-        if key[p] == h and _is_word(cp, s, e, text, ptr[w], ptr[w + 1]):
-            return w
-        p = (p + _U1) & m
-    w = np.int32(counters[WORDS])
-    counters[WORDS] += 1
-    key[p] = h
-    ids[p] = w
-    o = counters[WORD_BYTES]
-    end = o
-    for z in range(s, e):
-        end = encode(text, end, cp[z])
-    counters[WORD_BYTES] = end
-    ptr[w + 1] = end
-    describe(text, o, end, flags, vocabulary.features[w])
-    return w
-
-
-@nb.njit(nogil=True)
 def _room(memo, vocabulary, counters, n, declined):  # type: ignore[no-untyped-def]
     """Is there room in every table for a chunk of n bytes?"""
     return (
@@ -255,6 +175,52 @@ def _room(memo, vocabulary, counters, n, declined):  # type: ignore[no-untyped-d
     )
 
 
+@nb.njit(nogil=True)
+def _enter(memo, counters, words, restored, first, last):  # type: ignore[no-untyped-def]
+    """Number a new chunk of so many words, which stand behind those of the others."""
+    d = counters[CHUNKS]
+    counters[CHUNKS] += 1
+    counters[CHUNK_WORDS] += words
+    memo.ptr[d + 1] = counters[CHUNK_WORDS]
+    memo.sensitive[d] = restored
+    memo.first[d] = first
+    memo.last[d] = last
+    return True
+
+
+@nb.njit(nogil=True)
+def _add_plain(b, s, e, T, memo, vocabulary, counters):  # type: ignore[no-untyped-def]
+    """Add the words of the chunk b[s:e]; False where it is no plain one."""
+    k, word, mark = plain_chunk(b, s, e, T)
+    if k == s:
+        return False
+    o = counters[CHUNK_WORDS]
+    memo.words[o] = number_of_bytes(b, s, k, word, T.flags, vocabulary, counters)
+    if k == e:
+        return _enter(memo, counters, 1, 0, word, word)
+    memo.words[o + 1] = number_of_bytes(b, k, e, mark, T.flags, vocabulary, counters)
+    return _enter(memo, counters, 2, 0, word, mark)
+
+
+@nb.njit(nogil=True)
+def _add(b, s, e, T, memo, vocabulary, counters, scratch):  # type: ignore[no-untyped-def]
+    """Add the words of the chunk b[s:e]; False where the kernel declines it."""
+    cp, starts, ends, tail, chosen, hashes, match = scratch
+    n = 0
+    while s < e:
+        code, width = decode(b, s)
+        cp[n] = code
+        n += 1
+        s += width
+    words, restored = split_chunk(cp, n, T, starts, ends, tail, chosen, hashes, match)
+    if words < 0:
+        return False
+    o = counters[CHUNK_WORDS]
+    for q in range(words):
+        memo.words[o + q] = number(cp, starts[q], ends[q], hashes[q], T.flags, vocabulary, counters)
+    return _enter(memo, counters, words, restored, hashes[-2], hashes[-1])
+
+
 @nb.njit(nogil=True, cache=True)
 def resolve(  # type: ignore[no-untyped-def]
     b, starts, ends, keys, missing, found, begin, T, memo, vocabulary, counters, declined, scratch
@@ -264,7 +230,6 @@ def resolve(  # type: ignore[no-untyped-def]
     Returns where it stopped: at the end, or where a table is full and the caller must grow it.
     Chunks that the kernel declines go to `declined` for spaCy.
     """
-    cp, word_start, word_end, tail, chosen, word_hash, match = scratch
     known, ids, start, text = memo.key, memo.id, memo.start, memo.text
     for at in range(begin, len(missing)):
         i = missing[at]
@@ -278,37 +243,17 @@ def resolve(  # type: ignore[no-untyped-def]
             continue
         if not _room(memo, vocabulary, counters, ends[i] - starts[i], declined):
             return at
-        n = 0
-        y = starts[i]
-        while y < ends[i]:
-            code, width = decode(b, y)
-            cp[n] = code
-            n += 1
-            y += width
-        words, restored = split_chunk(
-            cp, n, T, word_start, word_end, tail, chosen, word_hash, match
-        )
-        if words < 0:
+        d = counters[CHUNKS]
+        if not _add_plain(b, starts[i], ends[i], T, memo, vocabulary, counters) and not _add(
+            b, starts[i], ends[i], T, memo, vocabulary, counters, scratch
+        ):
             declined[counters[DECLINED]] = i
             counters[DECLINED] += 1
             continue
-        o = counters[CHUNK_WORDS]
-        for q in range(words):
-            memo.words[o + q] = number(
-                cp, word_start[q], word_end[q], word_hash[q], T.flags, vocabulary, counters
-            )
-        d = counters[CHUNKS]
-        counters[CHUNKS] += 1
-        counters[CHUNK_WORDS] = o + words
-        memo.ptr[d + 1] = o + words
-        o = counters[CHUNK_BYTES]
-        counters[CHUNK_BYTES] = o + ends[i] - starts[i]
+        o = start[d]
         for k in range(ends[i] - starts[i]):
             text[o + k] = b[starts[i] + k]
-        start[d + 1] = counters[CHUNK_BYTES]
-        memo.sensitive[d] = restored
-        memo.first[d] = word_hash[len(word_hash) - 2]
-        memo.last[d] = word_hash[len(word_hash) - 1]
+        start[d + 1] = counters[CHUNK_BYTES] = o + ends[i] - starts[i]
         known[p] = keys[i]
         ids[p] = d
         found[i] = d

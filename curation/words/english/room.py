@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.words.english import memo as m
+from curation.words.english import vocabulary as v
 from curation.words.english.chunk import SPARE
 from curation.words.english.tables import Tables, hash_text
 
@@ -70,7 +71,7 @@ class Room:
             np.zeros(size, np.uint64),
             np.zeros(size, np.uint64),
         )
-        self.vocabulary = m.Vocabulary(
+        self.vocabulary = v.Vocabulary(
             np.zeros(2 * size, np.uint64),
             np.zeros(2 * size, np.int32),
             np.zeros((size, 4), np.uint64),
@@ -84,22 +85,22 @@ class Room:
         """Make room in every table for so many more, of `size` bytes; arrays in use elsewhere stay
         as they are."""
         memo, vocabulary, count = self.memo, self.vocabulary, self.count
-        chunks += int(count[m.CHUNKS]) + 4
-        words += int(count[m.WORDS]) + 4
-        chunk_words += int(count[m.CHUNK_WORDS]) + 4
+        chunks += int(count[v.CHUNKS]) + 4
+        words += int(count[v.WORDS]) + 4
+        chunk_words += int(count[v.CHUNK_WORDS]) + 4
         self.memo = m.Memo(
             *larger_table(memo.key, memo.id, 2 * chunks),
             larger(memo.ptr, chunks + 1),
             larger(memo.words, chunk_words),
             larger(memo.start, chunks + 1),
-            larger(memo.text, size + int(count[m.CHUNK_BYTES])),
+            larger(memo.text, size + int(count[v.CHUNK_BYTES])),
             *(larger(array, chunks) for array in memo[6:]),
         )
-        self.vocabulary = m.Vocabulary(
+        self.vocabulary = v.Vocabulary(
             *larger_table(vocabulary.key, vocabulary.id, 2 * words),
             larger(vocabulary.features, words),
             larger(vocabulary.ptr, words + 1),
-            larger(vocabulary.text, size + int(count[m.WORD_BYTES])),
+            larger(vocabulary.text, size + int(count[v.WORD_BYTES])),
         )
 
     def number(self, word: str) -> int:
@@ -110,7 +111,7 @@ class Room:
         points = self.scratch[0]
         points[: len(word)] = [ord(character) for character in word]
         return int(
-            m.number(
+            v.number(
                 points,
                 0,
                 len(word),
@@ -125,13 +126,13 @@ class Room:
         """The id of a new chunk of these bytes and words; b"" where none will be looked up."""
         self.grow(chunks=1, words=1, chunk_words=len(numbers), size=len(data))
         memo, count = self.memo, self.count
-        d, o = int(count[m.CHUNKS]), int(count[m.CHUNK_WORDS])
+        d, o = int(count[v.CHUNKS]), int(count[v.CHUNK_WORDS])
         memo.words[o : o + len(numbers)] = numbers
         memo.ptr[d + 1] = o + len(numbers)
-        begin = int(count[m.CHUNK_BYTES])
+        begin = int(count[v.CHUNK_BYTES])
         memo.text[begin : begin + len(data)] = np.frombuffer(data, np.uint8)
         memo.start[d + 1] = begin + len(data)
-        count[m.CHUNKS] += 1
-        count[m.CHUNK_WORDS] += len(numbers)
-        count[m.CHUNK_BYTES] += len(data)
+        count[v.CHUNKS] += 1
+        count[v.CHUNK_WORDS] += len(numbers)
+        count[v.CHUNK_BYTES] += len(data)
         return d

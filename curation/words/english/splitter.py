@@ -24,6 +24,7 @@ from curation.words.batch import WordBatch
 from curation.words.english import memo as m
 from curation.words.english.room import Room, scratch
 from curation.words.english.tables import Tables, read_tables
+from curation.words.english.vocabulary import CHUNK_BYTES, CHUNK_WORDS, CHUNKS, DECLINED, WORDS
 
 # A batch that starts with more chunks or words than this starts with an empty memo. A batch of 4 MB
 # of new words adds nearly as many, so that the tables, which grow by doubling, stop at 1 M chunks
@@ -127,7 +128,7 @@ class EnglishWords:
             if recent is not None:
                 return recent
             count = self._room.count
-            if count[m.CHUNKS] > self._limit or count[m.WORDS] > self._limit:
+            if count[CHUNKS] > self._limit or count[WORDS] > self._limit:
                 self._recent.clear()
                 self._windows.clear()
                 self._reset()
@@ -197,7 +198,7 @@ class EnglishWords:
         left: list[int] = [] if self._kernels else missing.tolist()
         at = 0 if self._kernels else len(missing)
         while at < len(missing):
-            count[m.DECLINED] = 0
+            count[DECLINED] = 0
             at = m.resolve(
                 data,
                 starts,
@@ -213,14 +214,14 @@ class EnglishWords:
                 self._declined,
                 room.scratch,
             )
-            left += self._declined[: count[m.DECLINED]].tolist()
+            left += self._declined[: count[DECLINED]].tolist()
             if at < len(missing):
                 more = int(ends[missing[at]] - starts[missing[at]]) + 8
                 room.grow(
-                    chunks=max(1024, int(count[m.CHUNKS])),
-                    words=max(more, int(count[m.WORDS])),
-                    chunk_words=max(more, int(count[m.CHUNK_WORDS])),
-                    size=max(more, int(count[m.CHUNK_BYTES])),
+                    chunks=max(1024, int(count[CHUNKS])),
+                    words=max(more, int(count[WORDS])),
+                    chunk_words=max(more, int(count[CHUNK_WORDS])),
+                    size=max(more, int(count[CHUNK_BYTES])),
                 )
         for i in left:  # chunks that only spaCy can split
             place = (keys[i], data, starts[i], ends[i])

@@ -39,6 +39,15 @@ def test_chunks_of_special_cases_and_pieces_of_the_rules():
     assert_equal(words, sample_chunks(words, count=5000, seed=11))
 
 
+def test_letters_with_one_mark_behind():
+    words = english_words()
+    cases = [case for case in words._tokenizer.rules if case.isascii() and case[:1].isalpha()]
+    stems = [*cases, "a", "Z", "km", "kM", "NASA", "Word", "wordy", "http", "www", "US", "C"]
+    marks = [chr(code) for code in range(33, 127)]
+    assert_equal(words, [stem + mark for stem in stems for mark in ("", ".", ",", ")", "'")])
+    assert_equal(words, [" ".join(stem + mark for mark in marks) for stem in stems])
+
+
 @settings(max_examples=300)
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("aB.,'’-:/ \u3000()@1")))
 def test_any_text(text):
