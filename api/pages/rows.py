@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.pages import Part, shares
+from awase_client.engine.order import Order
 from awase_client.engine.plan import Plan
 from curation.base.licenses import by_expression
 from mixtures.catalog import Catalog, DatasetVersion, PlanSummary
@@ -140,9 +141,23 @@ def stage_rows(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _used(plan: Plan) -> list[int]:
-    return [
-        sum(int(stage.counts[place]) for stage in plan.stages) for place in range(len(plan.sources))
-    ]
+    """Sequences that each source delivers.
+
+    Not the sum of the stages' counts: a branch cuts a stage short, and skipped slots are drawn.
+    """
+    order = Order(plan)
+    used = order.counts(plan.total)
+    omitted = 0
+    for first, to in plan.omit:
+        at = first - omitted  # the position that follows the gap
+        omitted += to - first
+        used -= order.counts(at)
+        if at:
+            source, _ = order.resolve([at - 1])
+            used += order.counts(at - 1)
+            used[int(source[0])] += 1
+    found: list[int] = used.tolist()
+    return found
 
 
 def _words(counts: Mapping[str, int]) -> str:

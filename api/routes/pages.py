@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -239,6 +240,5 @@ def _marked(before: str, after: str) -> list[tuple[str, str]]:
     """Lines of a diff with the class that colours them."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
     kinds = {"+": "add", "-": "del"}
-    return [
-        (kinds.get(line[:1], ""), line) for line in lines if not line.startswith(("---", "+++"))
-    ]
+    # the first two lines name files
+    return [(kinds.get(line[:1], ""), line) for line in islice(lines, 2, None)]

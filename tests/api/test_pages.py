@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from fractions import Fraction
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from api.pages import rows
+from api.routes import pages
+from awase_client.engine.order import Order
+from awase_client.engine.plan import Plan
 from curation.base.store import Store
 from mixtures.catalog import Catalog
+from mixtures.journal import Change, fork
 from mixtures.plan import make_plan
 from mixtures.publish import publish
 from mixtures.runs import Runs
 from tests.api.test_problems import problem
+from tests.streams import LENGTH, make_stream
 from tests.tokenstore import TOKENIZER, write_corpus
 from tests.versions import commit_rows
 
@@ -32,12 +41,12 @@ sources:
 @pytest.fixture
 def filled(store: Store, catalog: Catalog) -> dict[str, str]:
     """A store with one of everything; names of what has one."""
-    rows = [
+    documents = [
         {"id": HOSTILE, "text": f"味噌汁 {HOSTILE}", "language": "ja", "license": HOSTILE},
         {"id": "b", "text": "だし", "language": "ja", "license": "CC-BY-4.0"},
     ]
     gone = [{"id": "x", "text": "捨てた", "reason": "too_short"}]
-    catalog.register_dataset("web", commit_rows(store, "web", rows, dropped=gone))
+    catalog.register_dataset("web", commit_rows(store, "web", documents, dropped=gone))
     catalog.set_alias("dataset", "web", "prod", 1)
     catalog.annotate("dataset", "web", 1, tags={"tier": "gold"}, note=HOSTILE)
     corpus = write_corpus(store, "toy", [[[5] * 7] * 9])
@@ -167,3 +176,33 @@ def test_static_files_change_their_address_with_their_content(client: TestClient
     assert answer.headers["content-type"].startswith("text/css")
     assert problem(client.get("/static/000000000000/awase.css"))["status"] == 404
     assert problem(client.get("/static/0/app.py"))["status"] == 404
+
+
+def test_a_plans_page_counts_what_is_delivered_where_it_was_branched_and_skipped(
+    store: Store, catalog: Catalog, client: TestClient
+) -> None:
+    stream = make_stream(store.root)
+    catalog.record_plan(stream.plan, None, json.loads(store.plan_path(stream.plan).read_bytes()))
+    Runs(catalog).create(stream.plan, id="base")
+    weights = {"en": Fraction(3)}
+    for change in (
+        Change(start=150, weights=weights),
+        Change(start=170, skip_to=190),
+        Change(start=0, skip_to=7),
+        Change(start=330, weights={"ja.web": Fraction(1, 9)}),
+    ):
+        head = fork(catalog, store, "base", change, id=f"at-{change.start}").head
+        plan = Plan.from_bytes(store.plan_path(head).read_bytes())
+        source, _ = Order(plan).resolve(np.arange(plan.total))
+        shown = rows.source_rows(plan)
+        assert [row["tokens"] // LENGTH for row in shown] == np.bincount(source).tolist()
+        assert client.get(f"/plans/{head}").status_code == 200
+        Runs(catalog).append("base", head)
+
+
+def test_a_line_that_looks_like_a_files_name_is_shown_as_changed() -> None:
+    assert pages._marked("a\n-- old\n", "a\n++ new\n")[1:] == [
+        ("", " a"),
+        ("del", "--- old"),
+        ("add", "+++ new"),
+    ]
