@@ -1,8 +1,10 @@
 """`awase tokenize`'s step against SentencePiece's own batch call on the same Parquet file.
 
 Text: ../shared/data, English and Japanese documents in turn, and a unigram model of 16,000 pieces
-trained on a part of it. Both sides read the text from the version's one shard, on two threads, and
-end with every id; ours then also writes the token set with its checksums, statistics and fsyncs.
+trained on a part of it. Both sides read the text from the version's shards and end with every id;
+ours then also writes the token set with its checksums, statistics and fsyncs. `tokenize` has one
+shard, `tokenize-2` the same documents in four. Both sides have two workers; ours are threads, as
+this is too little text for worker processes (`pipelines.tokenize.PROCESS_BYTES`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -40,32 +43,34 @@ TRAINING = Training(vocabulary=16_000, max_bytes=8 << 20)
 
 @dataclass(frozen=True)
 class Corpus:
-    """A version of one shard and the model; `megabytes` of UTF-8 text."""
+    """A version and the model; `megabytes` of UTF-8 text."""
 
     store: Store
     manifest: DatasetManifest
     tokenizer: SentencePieceTokenizer
 
     @property
-    def shard(self) -> Path:
-        return self.manifest.file(self.store, self.manifest.shards[0])
+    def files(self) -> list[Path]:
+        return [self.manifest.file(self.store, shard) for shard in self.manifest.shards]
 
     @property
     def megabytes(self) -> float:
         return self.manifest.bytes / 1e6
 
 
-def corpus() -> Corpus:
-    """Written once under benchmarks/data/tokenize."""
-    folder = folder_of("tokenize")
+def corpus(shards: int) -> Corpus:
+    """Written once under benchmarks/data/tokenize-<shards>."""
+    folder = folder_of(f"tokenize-{shards}")
     store, model, done = Store(folder / "store"), folder / "tokenizer.model", folder / "done.json"
     if not done.exists():
         pairs = zip_longest(
             *(texts_of(TEXTS / f"{name}.jsonl.zst", megabytes=MEGABYTES) for name in ("en", "ja"))
         )
         texts = [text for text in chain.from_iterable(pairs) if text is not None]
-        manifest = _version(store, texts)
-        write_atomic(model, train([(texts, manifest.bytes)], TRAINING).data)
+        manifest = _version(store, texts, shards)
+        tokenizer = train([(texts, manifest.bytes)], TRAINING)
+        tokenizer.save(store)  # a worker process opens it there
+        write_atomic(model, tokenizer.data)
         write_atomic(done, json.dumps({"digest": manifest.digest}).encode())
     digest = json.loads(done.read_text())["digest"]
     return Corpus(
@@ -75,37 +80,42 @@ def corpus() -> Corpus:
     )
 
 
-def _version(store: Store, texts: list[str]) -> DatasetManifest:
-    digest = digest_of([hashlib.sha256("\0".join(texts).encode()).hexdigest(), "bench"])
-    path = store.dataset_dir("bench", digest) / "part-00000.parquet"
-    make_dirs(path.parent)
-    table = pa.table({"id": [str(k) for k in range(len(texts))], "text": pa.array(texts)})
-    pq.write_table(table, path, compression="zstd", compression_level=3)
-    size, characters = sum(len(text.encode()) for text in texts), sum(map(len, texts))
-    shard = Shard(
-        name=path.name,
-        sha256=digest_file(path),
-        rows=len(texts),
-        bytes=size,
-        characters=characters,
-        file_bytes=path.stat().st_size,
-    )
+def _version(store: Store, texts: list[str], count: int) -> DatasetManifest:
+    digest = digest_of([hashlib.sha256("\0".join(texts).encode()).hexdigest(), "bench", count])
+    folder = store.dataset_dir("bench", digest)
+    make_dirs(folder)
+    shards = []
+    for number in range(count):
+        rows = range(len(texts) * number // count, len(texts) * (number + 1) // count)
+        path = folder / f"part-{number:05}.parquet"
+        own = [texts[row] for row in rows]
+        table = pa.table({"id": [str(row) for row in rows], "text": pa.array(own)})
+        pq.write_table(table, path, compression="zstd", compression_level=3)
+        shard = Shard(
+            name=path.name,
+            sha256=digest_file(path),
+            rows=len(own),
+            bytes=sum(len(text.encode()) for text in own),
+            characters=sum(map(len, own)),
+            file_bytes=path.stat().st_size,
+        )
+        shards.append(shard)
     manifest = DatasetManifest(
         name="bench",
         digest=digest,
         text_digest=digest,
         rows=len(texts),
-        bytes=size,
-        characters=characters,
-        shards=(shard,),
+        bytes=sum(shard.bytes for shard in shards),
+        characters=sum(shard.characters for shard in shards),
+        shards=tuple(shards),
     )
     manifest.commit(store)
     return manifest
 
 
 def library(data: Corpus, processor: Any) -> list[NDArray[np.int32]]:
-    """Read the shard, one batch call over all of it: int32 ids of each document."""
-    texts = pq.read_table(data.shard, columns=["text"]).column("text").to_pylist()
+    """Read the shards, one batch call over all of them: int32 ids of each document."""
+    texts = pq.read_table(data.files, columns=["text"]).column("text").to_pylist()
     found: list[NDArray[np.int32]] = processor.encode(
         texts, return_type="numpy", num_threads=WORKERS
     )
@@ -120,10 +130,10 @@ def ours(data: Corpus) -> float:
     return time.perf_counter() - started
 
 
-def tokenize_case(table: Table) -> None:
+def tokenize_case(table: Table, *, case: str = "tokenize", shards: int = 1) -> None:
     from sentencepiece import SentencePieceProcessor
 
-    data = corpus()
+    data = corpus(shards)
     processor = SentencePieceProcessor(model_proto=data.tokenizer.data)
     mine, theirs = [], []
     for run in range(RUNS + 1):
@@ -140,16 +150,19 @@ def tokenize_case(table: Table) -> None:
         not np.array_equal(reader.tokens(row), part) for row, part in enumerate(parts)
     )
     table.add(
-        "tokenize",
+        case,
         "MB/s",
         Measured(tuple(mine)),
         peer="sentencepiece, 2 threads",
         peer_value=Measured(tuple(theirs)),
         differences=differences,
         target=">= 0.9x",
-        notes=f"{data.megabytes:.0f} MB in {len(parts)} documents read from one Parquet shard by "
-        "both; ours also writes and syncs the token set; differences counts documents",
+        notes=f"{data.megabytes:.0f} MB in {len(parts)} documents, Parquet shards read by both: "
+        f"{shards}; ours also writes and syncs the token set; differences counts documents",
     )
 
 
-CASES: dict[str, Callable[[Table], None]] = {"tokenize": tokenize_case}
+CASES: dict[str, Callable[[Table], None]] = {
+    "tokenize": tokenize_case,
+    "tokenize-2": partial(tokenize_case, case="tokenize-2", shards=4),
+}

@@ -28,6 +28,10 @@ from curation.shards.tokens import Part, TokenSetManifest, TokenSetWriter
 from pipelines.tokenizers import Tokenizer, open_tokenizer
 
 BATCH_ROWS = 1024
+# Text that a worker process is worth. It takes 0.5 s to start, in which a core encodes 22 MB: of
+# 40 MB in four shards, two processes made 23 to 29 MB/s and two threads 36 to 42 (EPYC 9004, the
+# corpus of benchmarks/_stream_tokenize.py). Threads share an interpreter for all but encoding.
+PROCESS_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ def tokenize(
 ) -> TokenSetManifest:
     """The token set of a version, made where it is not there yet; parts of a killed run are kept.
 
-    progress(shards done, shards). `workers` processes, or threads inside one where there are fewer
-    shards than workers: the ids are the same.
+    progress(shards done, shards). `workers` processes where each has PROCESS_BYTES of text and a
+    shard, else fewer, and threads for the rest of the workers. The ids are the same.
     """
     writer = TokenSetWriter(
         store,
@@ -69,10 +73,12 @@ def tokenize(
             write_token_stats(store, manifest, writer.target, reader.offsets)
         return there
     todo = [index for index in range(len(manifest.shards)) if writer.done(index) is None]
-    threads = max(1, workers // max(1, len(todo)))
+    left_bytes = sum(manifest.shards[index].bytes for index in todo)
+    processes = max(1, min(workers, len(todo), left_bytes // PROCESS_BYTES))
+    threads = max(1, workers // processes)
     tasks = [ShardTask(writer, manifest, index, threads) for index in todo]
     done = len(manifest.shards) - len(todo)
-    for _ in _run(tasks, workers, tokenizer):
+    for _ in _run(tasks, processes, tokenizer):
         done += 1
         if progress is not None:
             progress(done, len(manifest.shards))
@@ -80,14 +86,14 @@ def tokenize(
     return writer.commit(parts=len(manifest.shards))
 
 
-def _run(tasks: Sequence[ShardTask], workers: int, tokenizer: Tokenizer) -> Any:
-    if len(tasks) <= 1 or workers == 1:
+def _run(tasks: Sequence[ShardTask], processes: int, tokenizer: Tokenizer) -> Any:
+    if processes == 1:
         return (tokenize_shard(task, tokenizer) for task in tasks)
-    return _run_in_pool(tasks, workers)
+    return _run_in_pool(tasks, processes)
 
 
-def _run_in_pool(tasks: Sequence[ShardTask], workers: int) -> Any:
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+def _run_in_pool(tasks: Sequence[ShardTask], processes: int) -> Any:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield from pool.map(tokenize_shard, tasks)
 
 

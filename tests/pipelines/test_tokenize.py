@@ -2,7 +2,10 @@
 
 import hashlib
 import itertools
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +17,8 @@ from curation.base.digest import digest_file
 from curation.base.errors import IntegrityError
 from curation.base.store import Store
 from curation.shards.manifest import DatasetManifest, Shard
-from pipelines.tokenize import cut, encode_with_spans, tokenize
+from pipelines import tokenize as module
+from pipelines.tokenize import ShardTask, cut, encode_with_spans, tokenize
 from pipelines.tokenizers import Tokenizer
 from pipelines.train_tokenizer import Training, train, train_on_versions, version_texts
 
@@ -82,10 +86,24 @@ def read_set(store: Store, tokens: TokenSetManifest) -> list[list[int]]:
     return documents
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "process_bytes"), [(1, 1), (2, 1), (2, 1 << 20)])
 def test_row_k_of_the_set_is_row_k_of_the_version(
-    tokenizer: Tokenizer, tmp_path: Path, workers: int
+    tokenizer: Tokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    process_bytes: int,
 ) -> None:
+    """In this process, in two, and in threads of this one."""
+    monkeypatch.setattr(module, "PROCESS_BYTES", process_bytes)
+    pools = Counter[int]()
+    pool = module._run_in_pool
+
+    def counted(tasks: Sequence[ShardTask], processes: int) -> Any:
+        pools.update([processes])
+        return pool(tasks, processes)
+
+    monkeypatch.setattr(module, "_run_in_pool", counted)
     store = Store(tmp_path)
     tokenizer.save(store)
     version = commit_version(store, [{"text": list(shard)} for shard in SHARDS])
@@ -103,6 +121,7 @@ def test_row_k_of_the_set_is_row_k_of_the_version(
     assert tokens.characters == version.characters
     assert tokens.bytes == version.bytes
     assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert pools == ({2: 1} if (workers, process_bytes) == (2, 1) else {})
     assert tokenize(store, version, tokenizer) == tokens
 
 
