@@ -78,7 +78,7 @@ def curate(
     results = _finished(plan, store)
     if results is None:
         execute(plan, executor or _local(workers), progress=progress)
-        results = finish(plan, store)
+        results = finish(plan, store, workers=workers)
     return _registered(plan, results, store, catalog)
 
 
@@ -87,7 +87,7 @@ def complete(plan: RunPlan, store: Store, *, workers: int) -> list[CurateResult]
     results = _finished(plan, store)
     if results is None:
         execute(plan, _local(workers))
-        results = finish(plan, store)
+        results = finish(plan, store, workers=workers)
     return _registered(plan, results, store, None)
 
 
@@ -114,7 +114,7 @@ def finish_run(
                 "(--task I --tasks N), then --finish again"
             )
     execute(plan, _local(workers), progress=progress)
-    return _registered(plan, finish(plan, store), store, None)
+    return _registered(plan, finish(plan, store, workers=workers), store, None)
 
 
 def _local(workers: int) -> Executor:
@@ -222,19 +222,25 @@ def report_path(plan: RunPlan) -> Path:
     return plan.folder() / "report.html"
 
 
-def finish(plan: RunPlan, store: Store) -> list[tuple[DatasetManifest, bool]]:
+def finish(plan: RunPlan, store: Store, *, workers: int = 1) -> list[tuple[DatasetManifest, bool]]:
     """Commit each dataset of a run whose files are all there, and write the run's report."""
+    from pipelines.executors import Job, report_pipeline
     from pipelines.report.page import write_report
 
     committed = [commit(plan, dataset, store) for dataset in plan.datasets]
-    write_report(report_path(plan), plan, [manifest for manifest, _ in committed], store)
-    record = [[manifest.name, manifest.digest] for manifest, _ in committed]
+    manifests = [manifest for manifest, _ in committed]
+    steps = report_pipeline(plan, [manifest.digest for manifest in manifests])
+    _local(workers).run(Job(plan, "report", steps, len(manifests), lambda: True))
+    write_report(report_path(plan), plan, manifests)
+    record = [[manifest.name, manifest.digest] for manifest in manifests]
     write_atomic(plan.folder() / "result.json", to_json(record))
     return committed
 
 
 def _finished(plan: RunPlan, store: Store) -> list[tuple[DatasetManifest, bool]] | None:
-    """The versions of an earlier run of the same plan, if they are still there."""
+    """The versions of an earlier run of the same plan, if they and its report are still there."""
+    if not report_path(plan).exists():
+        return None
     try:
         record = json.loads((plan.folder() / "result.json").read_bytes())
         return [(load(store, name, digest), False) for name, digest in record]

@@ -144,6 +144,30 @@ def write_pipeline(plan: RunPlan, outputs: Sequence[tuple[int, Range]]) -> list[
     return [Write(Shared(plan), list(outputs))]
 
 
+class Report(PipelineStep):
+    """The report's section about one dataset a task."""
+
+    type = "awase"
+    name = "report"
+
+    def __init__(self, shared: Shared, digests: Sequence[str]) -> None:
+        super().__init__()
+        self.shared = shared
+        self.digests = digests
+
+    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        from pipelines.report.section import write_section
+
+        self.shared.begin("report", rank, len(self.digests))
+        write_section(self.shared.plan, rank, self.digests[rank])
+        yield from ()
+
+
+def report_pipeline(plan: RunPlan, digests: Sequence[str]) -> list[PipelineStep]:
+    """Task k writes the section of dataset k, whose version is digests[k]."""
+    return [Report(Shared(plan), list(digests))]
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Tasks 0..tasks-1 of one phase; `first` and `count` choose a share of them.

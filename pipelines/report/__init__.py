@@ -5,7 +5,8 @@
     examples    dropped documents and the part of each that the rule is about
     marks       where a rule bites in a text
     charts      histograms as SVG
-    page        all of it as HTML
+    section     one dataset as HTML, made by a worker
+    page        the whole
 
 Open first: `page.write_report`.
 """

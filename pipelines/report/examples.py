@@ -22,7 +22,7 @@ from curation.base.store import Store
 from curation.plan import EXACT_REASON, LANGUAGE_REASON, NEAR_REASON, Reason
 from curation.shards.manifest import DataFile, DatasetManifest, Shard
 from curation.steps import column
-from pipelines.report.gather import audit_columns
+from pipelines.report.gather import audit_columns, statistic
 from pipelines.report.marks import Span, marks
 
 EXAMPLES = 20
@@ -48,23 +48,45 @@ class Example:
     excerpt: Markup
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A document to be shown: its row among the dropped and of the audit, and a note on it."""
+
+    dropped: int
+    audit: int
+    note: str
+
+
 def examples_of(
-    store: Store,
-    manifest: DatasetManifest,
-    reason: Reason,
-    values: npt.NDArray[np.float64] | None,
-) -> list[Example]:
-    """Up to 20 documents whose first reason this is, evenly spaced over the input."""
-    chosen = _chosen(store, manifest, reason)
-    if not chosen:
-        return []
-    found = []
-    rows = texts_at(store, manifest, manifest.dropped, [dropped for dropped, _, _ in chosen])
-    for (_, audit, note), row in zip(chosen, rows, strict=True):
-        text = row["text"]
-        value = "" if values is None or np.isnan(values[audit]) else f"{values[audit]:.4g}"
-        found.append(Example(row["id"], value, note, excerpt(text, marks_of(text, reason))))
+    store: Store, manifest: DatasetManifest, reasons: Sequence[Reason]
+) -> dict[str, list[Example]]:
+    """By reason, up to 20 documents that it dropped first, evenly spaced over the input.
+
+    Audit and dropped text are each read once, whatever the number of reasons.
+    """
+    chosen = _chosen(store, manifest, reasons)
+    owners = {one.dropped: (reason, one) for reason in reasons for one in chosen[reason.name]}
+    values = {r.name: _values(store, manifest, r, chosen[r.name]) for r in reasons}
+    found: dict[str, list[Example]] = {reason.name: [] for reason in reasons}
+    rows = sorted(owners)
+    for at, row in zip(rows, texts_at(store, manifest, manifest.dropped, rows), strict=True):
+        reason, one = owners[at]
+        shown = excerpt(row["text"], marks_of(row["text"], reason))
+        value = values[reason.name].get(one.audit, "")
+        found[reason.name].append(Example(row["id"], value, one.note, shown))
     return found
+
+
+def _values(
+    store: Store, manifest: DatasetManifest, reason: Reason, chosen: Sequence[Chosen]
+) -> dict[int, str]:
+    """The reason's statistic of these documents, by row of the audit, where it is a number."""
+    values = statistic(store, manifest, reason) if chosen else None
+    if values is None:
+        return {}
+    return {
+        one.audit: f"{values[one.audit]:.4g}" for one in chosen if not np.isnan(values[one.audit])
+    }
 
 
 def marks_of(text: str, reason: Reason) -> list[Span]:
@@ -74,29 +96,35 @@ def marks_of(text: str, reason: Reason) -> list[Span]:
     return marks(text, reason.step, reason.rule)
 
 
-def _chosen(store: Store, manifest: DatasetManifest, reason: Reason) -> list[tuple[int, int, str]]:
-    """(row among the dropped, row of the audit, what else a reader wants to know)."""
-    name = reason.name
-    more = [column(reason.step, s) for s in getattr(reason.step, "noted", ()) if reason.step]
-    found: list[tuple[int, int, str]] = []
+def _chosen(
+    store: Store, manifest: DatasetManifest, reasons: Sequence[Reason]
+) -> dict[str, list[Chosen]]:
+    noted = {reason.name: _noted(reason) for reason in reasons}
+    names = pa.array([reason.name for reason in reasons], pa.string())
+    columns = dict.fromkeys(["kept", "reason", *(c for more in noted.values() for c in more)])
+    found: dict[str, list[Chosen]] = {reason.name: [] for reason in reasons}
     dropped_before = audit_before = 0
-    for table in audit_columns(store, manifest, ["kept", "reason", *_NOTED.get(name, more)]):
+    for table in audit_columns(store, manifest, list(columns)):
         kept = table.column("kept").to_numpy(zero_copy_only=False)
         order = np.cumsum(~kept) - 1 + dropped_before
-        hits = np.flatnonzero(
-            pc.fill_null(pc.equal(table.column("reason"), name), False).to_numpy(
-                zero_copy_only=False
-            )
-        )
-        some = hits[_spread(len(hits))]
-        notes = [_note(reason, row) for row in table.take(pa.array(some)).to_pylist()]
-        found += [
-            (int(order[row]), audit_before + int(row), note)
-            for row, note in zip(some, notes, strict=True)
-        ]
+        place = pc.fill_null(pc.index_in(table.column("reason"), names), -1).to_numpy()
+        for number, reason in enumerate(reasons):
+            hits = np.flatnonzero(place == number)
+            some = hits[_spread(len(hits))]
+            rows = table.select(noted[reason.name]).take(pa.array(some)).to_pylist()
+            found[reason.name] += [
+                Chosen(int(order[row]), audit_before + int(row), _note(reason, values))
+                for row, values in zip(some, rows or [{}] * len(some), strict=True)
+            ]
         dropped_before += int((~kept).sum())
         audit_before += len(kept)
-    return [found[k] for k in _spread(len(found)).tolist()]
+    return {name: [some[k] for k in _spread(len(some)).tolist()] for name, some in found.items()}
+
+
+def _noted(reason: Reason) -> list[str]:
+    """The audit columns that its note is made of."""
+    own = [column(reason.step, s) for s in getattr(reason.step, "noted", ()) if reason.step]
+    return list(_NOTED.get(reason.name, own))
 
 
 def _note(reason: Reason, row: Mapping[str, Any]) -> str:

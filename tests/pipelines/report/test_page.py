@@ -15,7 +15,7 @@ from pipelines.cli.dataset import command as dataset_command
 from pipelines.curate import CurateResult, curate, plan_run
 from pipelines.report.examples import excerpt
 from pipelines.report.gather import funnel
-from pipelines.report.page import size
+from pipelines.report.section import size
 
 RECIPE = """
 version: 1
@@ -246,3 +246,15 @@ def test_a_rule_that_counts_only_takes_nobody_from_alone(tmp_path: Path) -> None
     assert rows["lines.repeated_lines"].any.documents == 1
     assert rows["lines.repeated_lines"].only.documents == 0
     assert rows["characters.many_symbols"].only.documents == 1
+
+
+def test_a_report_that_was_deleted_is_written_again_as_it_was(
+    done: tuple[Store, CurateResult, str],
+) -> None:
+    store, result, page = done
+    source = store.root.parent / "in.jsonl"
+    result.report.unlink()
+    for workers in (1, 2):  # the second finds a run that is done
+        [again] = curate(RECIPE, [source], store, workers=workers)
+        assert (again.version, again.created) == (result.version, False)
+        assert result.report.read_text("utf-8") == page
