@@ -18,10 +18,23 @@ from pipelines.cli.common import (
     say,
     workers_option,
 )
+from pipelines.cli.options import check_together
 
 if TYPE_CHECKING:
     from pipelines.curate import CurateResult, Progress
     from pipelines.executors import Executor
+
+SLURM_TIME = "04:00:00"
+_SCHEDULED = "executor partition time_limit task tasks finish"
+APART = {
+    "explain": f"recipe more inputs workers rescore write dry_run {_SCHEDULED}",
+    "rescore": f"inputs more dry_run {_SCHEDULED}",
+    "dry_run": f"write {_SCHEDULED}",
+    "finish": "task tasks executor partition time_limit",
+    "task": "executor partition time_limit",
+    "tasks": "executor partition time_limit",
+}
+NEEDS = {"write": "rescore", "task": "tasks", "tasks": "task"}
 
 
 @click.command()
@@ -44,7 +57,7 @@ if TYPE_CHECKING:
 )
 @click.option("--partition", help="Slurm: the partition to submit to.")
 @click.option(
-    "--time", "time_limit", default="04:00:00", show_default=True, help="Slurm: a task's."
+    "--time", "time_limit", metavar="H:M:S", help=f"Slurm: a task's. [default: {SLURM_TIME}]"
 )
 @click.option("--task", type=click.IntRange(min=0), help="Score share TASK of --tasks, then stop.")
 @click.option("--tasks", type=click.IntRange(min=1), help="Into how many shares a run is divided.")
@@ -70,7 +83,7 @@ def command(
     workers: int,
     executor: str,
     partition: str | None,
-    time_limit: str,
+    time_limit: str | None,
     task: int | None,
     tasks: int | None,
     finish: bool,
@@ -86,24 +99,23 @@ def command(
     """
     from pipelines.curate import curate, curate_share, finish_run, plan_run
 
+    check_together(apart=APART, needs=NEEDS)
     if explain is not None:
         _explain(*explain, as_json=as_json)
         return
     if recipe is None:
         raise click.UsageError("name a RECIPE")
     if rescore is not None:
-        if inputs or more:
-            raise click.UsageError("--rescore reads a version's audit: leave out --input")
+        check_together(needs={} if write else {"workers": "write"})
         _rescore(recipe, rescore, write=write, workers=workers, as_json=as_json)
         return
-    if write:
-        raise click.UsageError("--write goes with --rescore DATASET[@VERSION]")
     inputs += more
     if dry_run:
         _dry_run(recipe, inputs, workers=workers, as_json=as_json)
         return
-    if (task is None) != (tasks is None) or (task is not None and task >= (tasks or 0)):
-        raise click.UsageError("--task I and --tasks N go together, I from 0 to N-1")
+    if task is not None and tasks is not None and task >= tasks:
+        raise click.UsageError(f"--task {task} with --tasks {tasks}: shares count from 0")
+    _check_executor(executor, partition, time_limit)
     store = open_store()
     _say_left_out(recipe, inputs)
     with bars() as progress:
@@ -111,6 +123,8 @@ def command(
             plan = plan_run(recipe, list(inputs), store, workers=workers, progress=progress)
             done = curate_share(plan, task, tasks, workers=workers, progress=progress)
             say(f"share {task} of {tasks} is done: {done} of {len(plan.tasks)} tasks")
+            if as_json:
+                print_json({"share": task, "shares": tasks, "tasks": done, "of": len(plan.tasks)})
             return
         if finish:
             plan = plan_run(recipe, list(inputs), store, workers=workers, progress=progress)
@@ -139,13 +153,20 @@ def _say_left_out(recipe: Path, inputs: tuple[str, ...]) -> None:
         say(f"not read, as their names do not tell the format: {names}{more}")
 
 
-def _executor(name: str, workers: int, partition: str | None, time_limit: str) -> Executor:
+def _check_executor(name: str, partition: str | None, time_limit: str | None) -> None:
+    if name == "slurm" and partition is None:
+        raise click.UsageError("--executor slurm needs --partition NAME")
+    for option, value in (("--partition", partition), ("--time", time_limit)):
+        if name != "slurm" and value is not None:
+            raise click.UsageError(f"{option} and --executor {name} do not go together")
+
+
+def _executor(name: str, workers: int, partition: str | None, time_limit: str | None) -> Executor:
     from pipelines.executors import Local, Ray, Slurm
 
     if name == "slurm":
-        if partition is None:
-            raise click.UsageError("--executor slurm needs --partition NAME")
-        return Slurm(workers, partition, time_limit)
+        assert partition is not None
+        return Slurm(workers, partition, time_limit or SLURM_TIME)
     return Ray(workers) if name == "ray" else Local(workers)
 
 

@@ -17,6 +17,7 @@ from pipelines.cli.common import (
     progress_bar,
     short,
 )
+from pipelines.cli.options import check_together
 
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog, DatasetVersion
@@ -160,11 +161,10 @@ def alias(
     from curation.base.errors import UsageError
     from curation.base.names import parse_reference
 
+    check_together(apart={"remove": "version"}, needs={"expect": "version remove"})
     reference = parse_reference(target, what="alias")
     if reference.alias is None:
         raise UsageError(f"{target!r} is not NAME@ALIAS, such as web-ja@prod")
-    if remove and version is not None:
-        raise UsageError("give a VERSION or --remove, not both")
     key: tuple[Kind, str, str] = ("dataset", reference.name, reference.alias)
     with open_catalog() as catalog:
         if version is not None:
@@ -243,6 +243,7 @@ def import_(
     With --tokenizer the one file is a Megatron .bin beside its .idx: its tokens become a token set
     as they are, and what the tokenizer makes of them the text of a version.
     """
+    check_together(apart={"tokenizer": "copy id_column text_column"})
     if tokenizer is not None:
         _import_megatron(name, files, tokenizer, license_, as_json)
         return

@@ -73,7 +73,7 @@ def command(
     from pipelines.demo.run import run_demo, serve_until_interrupted
 
     if more and not inputs:
-        raise click.UsageError("give files with --input")
+        raise click.UsageError(f"{more[0]}: name files behind --input")
     screen = Terminal(as_json=as_json)
     outcome = run_demo(folder.absolute(), [*inputs, *more], screen, workers=workers)
     screen.step(6, "Summary")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pipelines.cli.common import json_option, print_json, print_table
+from pipelines.cli.options import check_together
 
 
 @click.command()
@@ -43,8 +44,9 @@ def init(
     from mixtures.starter import schema_line, starter, starter_from_blend
 
     target = Path("mixture.yaml" if file == "-" else file)
-    if blend is None and (pairs or partial):
-        raise UsageError("--map and --partial belong to --blend")
+    check_together(needs={"pairs": "blend", "partial": "blend"})
+    if force and file == "-":
+        raise UsageError("--force and `-` do not go together: nothing is written over")
     line = schema_line(target)
     if blend is None:
         text = starter(name=name or named_after(target), tokenizer=tokenizer, budget=budget)

@@ -16,6 +16,7 @@ from pipelines.cli.common import (
     print_table,
     short,
 )
+from pipelines.cli.options import check_together
 
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog
@@ -101,10 +102,9 @@ def branch(
     from mixtures.journal import Change, enter, fork
     from pipelines.cli.mixture_plan import open_mixture
 
-    if (weights is None) == (mixture is None):
-        raise click.UsageError("give either --weights or --mixture")
-    if restart and mixture is None:
-        raise click.UsageError("--restart goes with --mixture")
+    check_together(apart={"weights": "mixture"}, needs={"restart": "mixture"})
+    if weights is None and mixture is None:
+        raise click.UsageError("name what changes: --weights or --mixture")
     with open_catalog() as catalog:
         read, reference = (None, None) if mixture is None else open_mixture(catalog, mixture)
         change = Change(

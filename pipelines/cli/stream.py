@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from pipelines.cli.common import json_option, open_catalog, open_store, print_json
+from pipelines.cli.options import check_together
 
 if TYPE_CHECKING:
     from awase_client import Batch, TokenStream
     from awase_client.engine.views import Split
 
+APART = {
+    "as_digest": "form",
+    "documents": "urls form as_digest find",
+    "find": "urls form as_digest position count rank world",
+}
 KEY_VARIABLE = "AWASE_KEY"
 MAX_COUNT = 1 << 48  # sequences that a plan can have
 
@@ -79,16 +85,11 @@ def command(
     from awase_client import Cursor, TokenStream
     from pipelines.remote import OPTIONS
 
-    if as_digest and form is not None:
-        raise click.UsageError("--digest prints a digest and nothing else: leave --format out")
-    if as_json and not (as_digest or documents or find):
-        raise click.UsageError("--json goes with --digest, --documents or --find")
+    check_together(apart=APART, needs={"as_json": "as_digest documents find"})
     if rank >= world:
         raise click.UsageError(f"--rank {rank} with --world {world}: ranks count from 0")
     store = open_store()
     if documents or find:
-        if urls or as_digest or form:
-            raise click.UsageError("--documents and --find read the store and print only that")
         plan = _digest(plan, (), key=None)
         from pipelines.cli.stream_inspect import print_documents, print_positions
 

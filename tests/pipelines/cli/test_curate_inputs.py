@@ -43,7 +43,7 @@ def test_options_that_would_be_passed_over_are_refused(tmp_path: Path) -> None:
     code, said = refused(["curate", "RECIPE", "--write", "--input", "in.txt"], tmp_path)
     assert (code, "--write goes with --rescore" in said) == (2, True)
     code, said = refused(["curate", "RECIPE", "--rescore", "web", "--input", "in.txt"], tmp_path)
-    assert (code, "leave out --input" in said) == (2, True)
+    assert (code, "--rescore and --input do not go together" in said) == (2, True)
 
 
 def test_a_store_that_is_a_file_is_named_in_one_line(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_another_mixture_with_a_restarted_source(awase: Awase, plan: str) -> Non
         (4, ["create", "sha256:" + "0" * 64], "is not in"),
         (2, ["create", "{plan}", "--id", "Not A Name"], "run"),
         (4, ["show", "nobody"], "run 'nobody' does not exist; `awase run ls` lists runs"),
-        (2, ["branch", "odd"], "give either --weights or --mixture"),
+        (2, ["branch", "odd"], "name what changes: --weights or --mixture"),
         (2, ["branch", "odd", "--weights", "en"], "write each source or group once"),
         (2, ["branch", "odd", "--weights", "en=-1"], "a weight is 0 to 1000000000000, found -1"),
         (2, ["branch", "odd", "--weights", "en=1e999999999"], "exponents go from -30 to 30"),

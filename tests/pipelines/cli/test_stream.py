@@ -141,7 +141,7 @@ def test_what_cannot_be_read_ends_in_a_code_and_one_line(
         (4, ["abcdef"], "abcdef"),
         (2, [plan, "--rank", "2", "--world", "2"], "ranks count from 0"),
         (2, [plan, "--count", "1" + "0" * 30], "is not in the range"),
-        (2, [plan, "--digest", "--format", "raw"], "leave --format out"),
+        (2, [plan, "--digest", "--format", "raw"], "--digest and --format do not go together"),
         (2, [plan, "--url", "ftp://x"], "give it as http"),
     ):
         found = call(*arguments, code=code).decode()

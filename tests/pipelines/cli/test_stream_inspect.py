@@ -55,4 +55,4 @@ def test_documents_and_find_are_inverse(plan: str) -> None:
 def test_they_stand_alone(plan: str) -> None:
     done = CliRunner().invoke(awase, ["stream", plan, "--documents", "--digest"])
     assert done.exit_code == 2
-    assert "--documents and --find read the store" in done.output
+    assert "--documents and --digest do not go together" in done.output
