@@ -33,15 +33,17 @@ class WordList:
 
 def word_list(source: str) -> WordList:
     """The words of a file, stripped, empty lines left out; NotFound where there is no such list."""
-    path, licence = _place(source)
     try:
+        path, licence = _place(source)
         data = path.read_bytes()
         lines = data.decode("utf-8").split("\n")
     except FileNotFoundError as error:
-        raise NotFound(f"word list {source}: there is no file {path}") from error
+        raise NotFound(f"word list {source}: there is no file {error.filename}") from error
+    except OSError as error:
+        raise UsageError(f"word list {source}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"word list {source}: byte {error.start} of {path} is not UTF-8"
+            f"word list {source}: byte {error.start} of it, or of its .license, is not UTF-8"
         ) from error
     words = tuple(word for line in lines if (word := line.strip()))
     if not words or len(words) > MAX_WORDS:
@@ -52,7 +54,7 @@ def word_list(source: str) -> WordList:
 def _place(source: str) -> tuple[Path, str]:
     if not source.startswith(_PACKAGE):
         path = Path(source)
-        beside = path.with_name(path.name + ".license")
+        beside = path.parent / f"{path.name}.license"
         licence = beside.read_text(encoding="utf-8").strip() if beside.is_file() else "NOASSERTION"
         return path, licence
     spec = importlib.util.find_spec("hojichar")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from pipelines.demo.run import Outcome
@@ -36,6 +40,12 @@ def document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def command_name() -> str:
+    """How this process was called, where it is awase that was: `.venv/bin/awase` off the PATH."""
+    called = sys.argv[0]
+    return called if Path(called).name == "awase" and shutil.which("awase") is None else "awase"
+
+
 def lines(outcome: Outcome) -> list[str]:
     """The summary for a person."""
     facts = document(outcome)
@@ -46,7 +56,7 @@ def lines(outcome: Outcome) -> list[str]:
     shares = ", ".join(f"{path} {share:.2%}" for path, share in facts["shares_received"].items())
     losses = outcome.losses["trained"]
     store = outcome.folder / "store"
-    awase = f"awase --store {store}"
+    awase = f"{shlex.quote(command_name())} --store {shlex.quote(str(store))}"
     return [
         f"documents   {counts['in']:,} in, {counts['kept']:,} kept, {counts['dropped']:,} dropped",
         f"dropped     {reasons or 'none'}",
