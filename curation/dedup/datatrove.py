@@ -13,11 +13,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from awase_client.engine.jit import njit
 from curation.dedup.keys import Utf8
 from curation.dedup.minhash import mix
 from curation.dedup.simplify import simplified
@@ -106,7 +106,7 @@ def _parameters(seed: int, count: int) -> tuple[Hashes, Hashes]:
     return a, b
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _signatures(hashes, ptr, a, b, out):  # type: ignore[no-untyped-def]
     """The least of every permutation over the n-grams of each document; rows without stay 0."""
     for d in range(len(ptr) - 1):
@@ -122,7 +122,7 @@ def _signatures(hashes, ptr, a, b, out):  # type: ignore[no-untyped-def]
                 row[j] = min(row[j], v - _PRIME if v >= _PRIME else v)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _band_hashes(signatures, rows, bands):  # type: ignore[no-untyped-def]
     for d in range(len(signatures)):
         for band in range(bands.shape[1]):

@@ -10,6 +10,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from awase_client.engine.jit import njit
+
 Rows = npt.NDArray[np.int64]
 
 
@@ -41,7 +43,7 @@ class Groups:
         return self.parents
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _root(parents, row):  # type: ignore[no-untyped-def]
     while parents[row] != row:
         parents[row] = parents[parents[row]]
@@ -49,7 +51,7 @@ def _root(parents, row):  # type: ignore[no-untyped-def]
     return row
 
 
-@nb.njit(nb.void(nb.int64[::1], nb.int64[::1], nb.int64[::1]), cache=True, nogil=True)
+@njit(nb.void(nb.int64[::1], nb.int64[::1], nb.int64[::1]), cache=True, nogil=True)
 def _join(parents, left, right):  # type: ignore[no-untyped-def]
     for k in range(len(left)):
         one = _root(parents, left[k])
@@ -60,7 +62,7 @@ def _join(parents, left, right):  # type: ignore[no-untyped-def]
             parents[one] = other
 
 
-@nb.njit(nb.void(nb.int64[::1]), cache=True, nogil=True)
+@njit(nb.void(nb.int64[::1]), cache=True, nogil=True)
 def _flatten(parents):  # type: ignore[no-untyped-def]
     for row in range(len(parents)):
         parents[row] = parents[parents[row]]

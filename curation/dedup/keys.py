@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from awase_client.engine.jit import njit
 from curation.base.marks import Form, ordered
 from curation.kernels.buffers import utf8_view
 from curation.kernels.marks import rows_with_long_runs
@@ -38,7 +39,7 @@ def classes() -> npt.NDArray[np.uint8]:
     return table
 
 
-@nb.njit(
+@njit(
     nb.int64(
         nb.types.Array(nb.uint8, 1, "C", readonly=True),
         nb.types.Array(nb.int64, 1, "C", readonly=True),

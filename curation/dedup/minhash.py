@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from awase_client.engine.jit import njit
 from curation.dedup.keys import Utf8, classes
 from curation.kernels.utf8 import decode
 
@@ -81,7 +82,7 @@ _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def mix(h):  # type: ignore[no-untyped-def]
     """splitmix64's finaliser: spreads every bit over all."""
     h = (h ^ (h >> np.uint64(30))) * _M1
@@ -89,14 +90,14 @@ def mix(h):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(31))
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _lower(h, a, b, minima):  # type: ignore[no-untyped-def]
     for j in range(len(a)):
         v = (h * a[j] + b[j]) >> np.uint64(32)
         minima[j] = min(minima[j], v)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _tokens(b, i, end, table, words, tokens):  # type: ignore[no-untyped-def]
     """Hash the tokens of b[i:end] into `tokens`; returns how many."""
     n = 0
@@ -123,7 +124,7 @@ def _tokens(b, i, end, table, words, tokens):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(
+@njit(
     nb.void(
         nb.types.Array(nb.uint8, 1, "C", readonly=True),
         nb.types.Array(nb.int64, 1, "C", readonly=True),

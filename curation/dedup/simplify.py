@@ -11,11 +11,11 @@ import functools
 import unicodedata
 from typing import Any
 
-import numba as nb
 import numpy as np
 import pyarrow as pa
 import regex  # type: ignore[import-untyped,unused-ignore]
 
+from awase_client.engine.jit import njit
 from curation.base.marks import ordered
 from curation.kernels.buffers import from_utf8, utf8_view
 from curation.kernels.utf8 import decode
@@ -70,7 +70,7 @@ def _tables() -> tuple[Any, Any, Any, Any]:
     return kinds, ptr, data, ascii
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _digits(b, i, e, kinds):  # type: ignore[no-untyped-def]
     """Past the digits at i."""
     while i < e:
@@ -81,7 +81,7 @@ def _digits(b, i, e, kinds):  # type: ignore[no-untyped-def]
     return i
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _number_end(b, i, e, kinds):  # type: ignore[no-untyped-def]
     """Past the number at i: digits, perhaps a separator and digits again."""
     i = _digits(b, i, e, kinds)
@@ -94,7 +94,7 @@ def _number_end(b, i, e, kinds):  # type: ignore[no-untyped-def]
     return i
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _strip(out, begin, o):  # type: ignore[no-untyped-def]
     """Move out[begin:o] without the spaces at its ends to `begin`; its end."""
     while o > begin and out[o - 1] == 32:
@@ -108,7 +108,7 @@ def _strip(out, begin, o):  # type: ignore[no-untyped-def]
     return o - (start - begin)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _simplify(b, offsets, kinds, ptr, data, ascii, out, out_offsets, ask):  # type: ignore[no-untyped-def]
     """Write the simplified texts to `out`; `ask` marks those that need datatrove itself."""
     o = np.int64(0)

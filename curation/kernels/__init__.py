@@ -5,5 +5,5 @@
     hashing   64-bit hashes of bytes and words; a set that is emptied in one step
     classes   one class number a code point, for characters counted in one pass
 
-numba's disk cache follows a function's own file only: after a change here, `make clean` the cache.
+`njit` is `awase_client.engine.jit`'s: its disk cache follows every module a kernel is made from.
 """

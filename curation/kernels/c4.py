@@ -7,9 +7,9 @@ choose            the rewritten text of documents that pass, the old one of the 
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.utf8 import break_len, decode, space_len, strip_left, strip_right
 from curation.words.batch import ALL_PUNCTUATION, ENDS_SENTENCE, PACKED, flags_of
 
@@ -51,7 +51,7 @@ _EDIT = np.frombuffer(b"edit]", np.uint8)
 _NEEDED = np.frombuffer(b"citation needed]", np.uint8)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _phrase_at(b, i, e, start, end):  # type: ignore[no-untyped-def]
     """Does b[i:e], lower-cased as `str.lower` does, start with the phrase start:end?
 
@@ -73,7 +73,7 @@ def _phrase_at(b, i, e, start, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _phrases(b, s, e):  # type: ignore[no-untyped-def]
     """Which kinds of phrases b[s:e] contains."""
     kinds = 0
@@ -90,7 +90,7 @@ def _phrases(b, s, e):  # type: ignore[no-untyped-def]
     return kinds
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _starts_with(b, i, e, text):  # type: ignore[no-untyped-def]
     if e - i < len(text):
         return False
@@ -100,7 +100,7 @@ def _starts_with(b, i, e, text):  # type: ignore[no-untyped-def]
     return same
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _citation(b, i, e, decimal):  # type: ignore[no-untyped-def]
     r"""Length of the citation mark `\[\d*]|\[edit]|\[citation needed]` at the [ at i, else 0."""
     j = i + 1
@@ -118,7 +118,7 @@ def _citation(b, i, e, decimal):  # type: ignore[no-untyped-def]
     return 0
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _copy_line(b, s, e, out, o, decimal):  # type: ignore[no-untyped-def]
     """Copy b[s:e] to out[o:] without citation marks; past the end of the copy."""
     i = s
@@ -135,7 +135,7 @@ def _copy_line(b, s, e, out, o, decimal):  # type: ignore[no-untyped-def]
     return o
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _survey(b, s, e):  # type: ignore[no-untyped-def]
     """(words cut at white space, characters of the longest, any [, any {) of b[s:e]."""
     words = 0
@@ -164,7 +164,7 @@ def _survey(b, s, e):  # type: ignore[no-untyped-def]
     return words + (n > 0), max(longest, n), marks, curly
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _ended(b, s, e):  # type: ignore[no-untyped-def]
     """Does the line end with . ? ! " or ', but not with three dots?"""
     if e == s:
@@ -175,7 +175,7 @@ def _ended(b, s, e):  # type: ignore[no-untyped-def]
     return not (e - s >= 3 and c == 46 and b[e - 2] == 46 and b[e - 3] == 46)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _judge(out, s, e, words, has_curly, settings, row):  # type: ignore[no-untyped-def]
     """Does the cleaned line out[s:e] stay? Counts in `row` what removes it or its page."""
     _, terminal, min_words, _, looked_for, curly = settings
@@ -203,7 +203,7 @@ def _judge(out, s, e, words, has_curly, settings, row):  # type: ignore[no-untyp
     return True
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def clean_lines(b, offsets, decimal, settings, out, out_offsets, line_ptr):  # type: ignore[no-untyped-def]
     """Write the lines that stay to `out`, joined by newlines, text after text.
 
@@ -262,7 +262,7 @@ def clean_lines(b, offsets, decimal, settings, out, out_offsets, line_ptr):  # t
     return counts, lines[:n].copy()
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def count_sentences(b, lines, line_ptr, chunk_ptr, starts, ends, found, word_ptr, words, features):  # type: ignore[no-untyped-def]
     """int64[texts]: sentences of all kept lines of each text, each line taken by itself.
 
@@ -302,7 +302,7 @@ def count_sentences(b, lines, line_ptr, chunk_ptr, starts, ends, found, word_ptr
     return out
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def choose(b, offsets, new, new_offsets, rewritten, out, out_offsets):  # type: ignore[no-untyped-def]
     """Texts of `new`, stripped, where `rewritten`, else those of `b`, into `out`; bytes used."""
     o = 0

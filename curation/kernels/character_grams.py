@@ -13,8 +13,9 @@ Places count from 1. An entry is the group of what follows << 32 | place.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from awase_client.engine.jit import njit
 
 _U1 = np.uint64(1)
 _HALF = np.uint64(32)
@@ -22,7 +23,7 @@ _PLACE = np.uint64(0xFFFFFFFF)
 _NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _number(cp, n, dense, seen, ids, starts):  # type: ignore[no-untyped-def]
     """Number the characters of a text from 1 as they come, into ids[1:]; how many there are.
     `starts` counts each, `dense` (all zeros before and after) holds a code point's number."""
@@ -43,7 +44,7 @@ def _number(cp, n, dense, seen, ids, starts):  # type: ignore[no-untyped-def]
     return sigma
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _accumulate(starts, sigma):  # type: ignore[no-untyped-def]
     total = 0
     for c in range(1, sigma + 1):
@@ -52,7 +53,7 @@ def _accumulate(starts, sigma):  # type: ignore[no-untyped-def]
         total += here
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _pairs(ids, n, sigma, starts, kept, entries):  # type: ignore[no-untyped-def]
     """Entries of all 2-grams: places sorted by their second character, then by their first. Of a
     text's characters all but a few come often, so none are left out before; how many."""
@@ -74,7 +75,7 @@ def _pairs(ids, n, sigma, starts, kept, entries):  # type: ignore[no-untyped-def
     return max(n - 1, 0)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _by_character(entries, m, heads, ids, sigma, starts, kept):  # type: ignore[no-untyped-def]
     """Group m entries sorted by their k-grams. Those with a place before them whose k-gram occurs
     twice go to `kept`, and `starts` is made the first place of each character before them.
@@ -114,7 +115,7 @@ def _by_character(entries, m, heads, ids, sigma, starts, kept):  # type: ignore[
     return w, group, top, more
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _by_name(entries, m, heads, names, n, starts, kept):  # type: ignore[no-untyped-def]
     """As `_by_character`, but keeps every place whose k-gram occurs twice, and names it: names[p]
     is 1 + the first place of its group in `kept`, 0 for all others; `starts` of a name is it."""
@@ -154,7 +155,7 @@ def _by_name(entries, m, heads, names, n, starts, kept):  # type: ignore[no-unty
     return w, group, top, more
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _bring_character(kept, w, ids, starts, entries):  # type: ignore[no-untyped-def]
     """Sort kept k-grams by the character before them: entries of (k + 1)-grams."""
     for j in range(w):
@@ -166,7 +167,7 @@ def _bring_character(kept, w, ids, starts, entries):  # type: ignore[no-untyped-
     return w
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _bring_name(kept, w, names, further, starts, entries):  # type: ignore[no-untyped-def]
     """Sort kept k-grams by the k-gram that begins `further` before them, if it occurs twice:
     entries of (k + further)-grams; how many."""
@@ -187,7 +188,7 @@ def _bring_name(kept, w, names, further, starts, entries):  # type: ignore[no-un
     return m
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def repeated_grams(cp, n, lengths, buffers, top, more, kinds):  # type: ignore[no-untyped-def]
     """For the q-th of ascending `lengths` from 2 on (each but the first at most twice the one
     before), of the n-grams of the n code points `cp`: occurrences of the most frequent, into
@@ -226,7 +227,7 @@ def repeated_grams(cp, n, lengths, buffers, top, more, kinds):  # type: ignore[n
             k += 1
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def new_buffers(most):  # type: ignore[no-untyped-def]
     """Working memory of `repeated_grams` for texts of at most `most` characters."""
     return (

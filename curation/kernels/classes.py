@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from awase_client.engine.jit import njit
 from curation.kernels.utf8 import decode
 
 CODE_POINTS = 0x110000
@@ -95,7 +95,7 @@ def decimal_digits() -> npt.NDArray[np.uint8]:
     return table
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def count_classes(b, offsets, table):  # type: ignore[no-untyped-def]
     """int64[rows, 16]: how many characters of each class every text has."""
     rows = len(offsets) - 1

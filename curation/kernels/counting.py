@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.words.batch import BASE
 
 _U1 = np.uint64(1)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def count(table, g, mask, h):  # type: ignore[no-untyped-def]
     """Count h in the table of generation g; its place. Rows are key, generation << 32 | count."""
     p = h & mask
@@ -25,12 +25,12 @@ def count(table, g, mask, h):  # type: ignore[no-untyped-def]
     return p
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def times(table, p):  # type: ignore[no-untyped-def]
     return np.int64(table[p, 1] & np.uint64(0xFFFFFFFF))
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def shift(powers, n):  # type: ignore[no-untyped-def]
     """BASE ** n modulo 2**64."""
     if n < len(powers):

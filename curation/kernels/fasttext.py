@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections import namedtuple
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.utf8 import space_len
 
 DIMENSIONS = 16  # of lid.176; a constant, so that the sums become vector instructions
@@ -38,19 +38,19 @@ _LABEL = np.frombuffer(b"__label__", np.uint8)
 _END = np.frombuffer(b"</s>", np.uint8)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _separator(c):  # type: ignore[no-untyped-def]
     return c <= 32 and (_SEPARATORS >> np.uint64(c)) & np.uint64(1) != np.uint64(0)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _step(h, c):  # type: ignore[no-untyped-def]
     """FNV-1a over signed bytes, 32 bits."""
     x = np.uint64(c)
     return ((h ^ (x if c < 128 else x | _SIGN)) * _PRIME) & _LOW
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _equal(b, s, e, other, o, z):  # type: ignore[no-untyped-def]
     if e - s != z - o:
         return False
@@ -60,7 +60,7 @@ def _equal(b, s, e, other, o, z):  # type: ignore[no-untyped-def]
     return k == e - s
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _find(b, s, e, h, table, word_bytes, word_ptr):  # type: ignore[no-untyped-def]
     """Id of the word b[s:e] with hash h, -1 where it is unknown; the place of the table."""
     mask = np.uint64(len(table) - 1)
@@ -73,7 +73,7 @@ def _find(b, s, e, h, table, word_bytes, word_ptr):  # type: ignore[no-untyped-d
     return table[p], p
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def fill_table(word_bytes, word_ptr, table):  # type: ignore[no-untyped-def]
     """Put all words into an empty table."""
     for k in range(len(word_ptr) - 1):
@@ -84,7 +84,7 @@ def fill_table(word_bytes, word_ptr, table):  # type: ignore[no-untyped-def]
         table[p] = k
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _subwords(b, s, e, slots, known, buckets, shortest, longest, word, ids, n):  # type: ignore[no-untyped-def]
     """Rows of the character n-grams of <b[s:e]> into ids[n:]; their new number."""
     size = e - s + 2
@@ -116,7 +116,7 @@ def _subwords(b, s, e, slots, known, buckets, shortest, longest, word, ids, n): 
     return n
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def word_rows(word_bytes, word_ptr, words, slots, known, buckets, shortest, longest):  # type: ignore[no-untyped-def]
     """(ptr int64[words + 1], ids int32): the rows of each word, its own first."""
     ptr = np.zeros(words + 1, np.int64)
@@ -139,13 +139,13 @@ def word_rows(word_bytes, word_ptr, words, slots, known, buckets, shortest, long
     return ptr, ids[:n].copy()
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _add(rows, r, hidden):  # type: ignore[no-untyped-def]
     for q in range(DIMENSIONS):
         hidden[q] += rows[r, q]
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _hidden(b, i, e, M, word, ids, hidden):  # type: ignore[no-untyped-def]
     """Mean of the rows of the line b[i:e] into `hidden`; the number of rows."""
     hidden[:] = np.float32(0)
@@ -183,12 +183,12 @@ def _hidden(b, i, e, M, word, ids, hidden):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _log(x):  # type: ignore[no-untyped-def]
     return np.float32(math.log(np.float64(np.float32(x)) + 1e-5))
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _best(hidden, output, children, nodes, scores):  # type: ignore[no-untyped-def]
     """(label, log score, log score of the second) down the tree; TIE where both are equal."""
     leaves = (len(children) + 1) // 2
@@ -228,12 +228,12 @@ def _best(hidden, output, children, nodes, scores):  # type: ignore[no-untyped-d
     return label, first, second
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _probability(log_score):  # type: ignore[no-untyped-def]
     return min(max(np.float64(math.exp(log_score)), 0.0), 1.0)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _judge(b, s, e, M, word, ids, hidden, nodes, scores):  # type: ignore[no-untyped-def]
     """(label, score, lead over the second) of the line b[s:e]."""
     i = s
@@ -251,7 +251,7 @@ def _judge(b, s, e, M, word, ids, hidden, nodes, scores):  # type: ignore[no-unt
     return label, score, max(score - _probability(second), 0.0)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def identify(b, offsets, M, prefix, margin):  # type: ignore[no-untyped-def]
     """(labels int32, scores float64, leads float64, judged on the whole text bool) of every text.
 

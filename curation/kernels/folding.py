@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.utf8 import decode
 
 # single int32[codes]: the one code point that a character becomes, or one of the names below, or
@@ -29,18 +29,18 @@ _CODE = (1 << CLASS_BITS) - 1
 SPACE = 32  # what stands between two words of a key
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def kind_of(code, single):  # type: ignore[no-untyped-def]
     return np.int64(single[code]) if code < single.size else GAP
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _follows(kind):  # type: ignore[no-untyped-def]
     """Does such a character belong to the one before it?"""
     return kind == JOINS or kind <= MARKS
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def cluster_end(b, i, e, single):  # type: ignore[no-untyped-def]
     """Past the character at i and all that may join it."""
     _, width = decode(b, i)
@@ -53,7 +53,7 @@ def cluster_end(b, i, e, single):  # type: ignore[no-untyped-def]
     return i
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _grown(codes, origins, k, room):  # type: ignore[no-untyped-def]
     """The two arrays with place for `room` more behind k."""
     if k + room <= len(codes):
@@ -66,7 +66,7 @@ def _grown(codes, origins, k, room):  # type: ignore[no-untyped-def]
     return more, places
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _write(code, at, words, k, skip, codes, origins):  # type: ignore[no-untyped-def]
     """Append a code point or a GAP that comes from the byte `at`; (k, skip).
 
@@ -78,14 +78,14 @@ def _write(code, at, words, k, skip, codes, origins):  # type: ignore[no-untyped
     return k + 1 - (gap & skip), gap if words else np.int64(1)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _write_all(found, first, last, at, words, k, skip, codes, origins):  # type: ignore[no-untyped-def]
     for q in range(first, last):
         k, skip = _write(np.int64(found[q]), at, words, k, skip, codes, origins)
     return k, skip
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def fold(b, s, e, folding, clusters, words, codes, origins):  # type: ignore[no-untyped-def]
     """(length, codes, origins) of the key of b[s:e]; length -1 where a cluster is not listed.
 
@@ -143,7 +143,7 @@ def fold(b, s, e, folding, clusters, words, codes, origins):  # type: ignore[no-
     return k, codes, origins
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def clusters_of(b, offsets, rows, single):  # type: ignore[no-untyped-def]
     """int64[m, 2]: first byte and past the last byte of the clusters of some texts."""
     size = 0
@@ -170,7 +170,7 @@ def clusters_of(b, offsets, rows, single):  # type: ignore[no-untyped-def]
     return out[:n].copy()
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def fold_rows(b, offsets, folding, clusters, words):  # type: ignore[no-untyped-def]
     """(codes uint32, origins int64 within each text, ptr int64[texts + 1], bool[texts] which ask
     for their clusters and are left empty)."""

@@ -6,9 +6,9 @@ gopher_quality_filter.py, fineweb_quality_filter.py), white space and line ends 
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import SEED, add, capacity, finish, hash_bytes, step
 from curation.kernels.utf8 import before, break_len, count_chars, decode, strip_left, strip_right
 
@@ -20,7 +20,7 @@ HASHES, ELLIPSES, BULLETS, ENDING_ELLIPSES, SPLIT_LINES = range(5)
 FULL_LINES, ENDED_LINES, SHORT_LINES, REPEATED_CHARACTERS, BREAKS, TEXT_CHARACTERS = range(6)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _pieces(b, s, e, least, table, g, mask):  # type: ignore[no-untyped-def]
     """(pieces, those that an earlier one equals, their characters) of b[s:e] cut at runs of at
     least `least` newlines; empty pieces at the ends count, as `re.split` gives them."""
@@ -53,7 +53,7 @@ def _pieces(b, s, e, least, table, g, mask):  # type: ignore[no-untyped-def]
         i = run
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def repetition_statistics(b, offsets):  # type: ignore[no-untyped-def]
     """int64[texts, 7]: characters; paragraphs of the stripped text, repeated ones and their
     characters; the same of lines."""
@@ -84,7 +84,7 @@ def repetition_statistics(b, offsets):  # type: ignore[no-untyped-def]
     return out
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _ellipsis_at_end(b, s, e):  # type: ignore[no-untyped-def]
     if e - s < 3:
         return False
@@ -93,7 +93,7 @@ def _ellipsis_at_end(b, s, e):  # type: ignore[no-untyped-def]
     return b[e - 1] == 0xA6 and b[e - 2] == 0x80 and b[e - 3] == 0xE2
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _finish_line(b, s, e, row):  # type: ignore[no-untyped-def]
     row[SPLIT_LINES] += 1
     a = strip_left(b, s, e)
@@ -104,7 +104,7 @@ def _finish_line(b, s, e, row):  # type: ignore[no-untyped-def]
     row[ENDING_ELLIPSES] += _ellipsis_at_end(b, a, strip_right(b, a, e))
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def mark_statistics(b, offsets):  # type: ignore[no-untyped-def]
     """int64[texts, 5]: `#`; "..." (not overlapping) and "…"; lines (`str.splitlines`) that start
     with - or •; that end with an ellipsis; lines."""
@@ -143,7 +143,7 @@ def mark_statistics(b, offsets):  # type: ignore[no-untyped-def]
     return out
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def fineweb_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
     """int64[texts, 6] over lines cut at newlines alone, those of white space left out: lines; that
     end with a character of `ends`; of at most `short` characters; characters of lines that an

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.folding import SPACE
 from curation.kernels.units import bounds, equal, rolling, split
 
-COMPILED_WITH = "b516deff74d114c1"  # as in `curation.kernels.overlap`
 
-
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def words_of(codes, ptr):  # type: ignore[no-untyped-def]
     """(begin, end int64, tokens uint64, first int64[texts + 1]) of the words of keys."""
     size = 0
@@ -30,7 +28,7 @@ def words_of(codes, ptr):  # type: ignore[no-untyped-def]
     return begin, end, tokens, first
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def hashes_of(items, tokens, chosen, n, words, lead):  # type: ignore[no-untyped-def]
     """(hash uint64, item int64, unit int64) of all n-grams of items, or with `lead` of the first
     one of each."""
@@ -56,7 +54,7 @@ def hashes_of(items, tokens, chosen, n, words, lead):  # type: ignore[no-untyped
     return hashes, owner, unit
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def group(items, hashes, unit, order, n, words):  # type: ignore[no-untyped-def]
     """ptr int64[grams + 1] into `order` (by hash, stable), which is changed where different
     n-grams have one hash: equal ones then stand side by side."""

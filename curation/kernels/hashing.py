@@ -14,19 +14,21 @@ from llvmlite import ir
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
+from awase_client.engine.jit import njit
+
 SEED = np.uint64(0xCBF29CE484222325)
 _FNV = np.uint64(0x100000001B3)
 _MIX = np.uint64(0x9FB21C651E98DF25)
 _U1 = np.uint64(1)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def step(h, x):  # type: ignore[no-untyped-def]
     """FNV-1a: the hash h continued by one byte or code point."""
     return (h ^ np.uint64(x)) * _FNV
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def spread(h):  # type: ignore[no-untyped-def]
     """Spread a number over all bits; no two numbers become one."""
     h ^= h >> np.uint64(32)
@@ -34,14 +36,14 @@ def spread(h):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(29))
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def finish(h):  # type: ignore[no-untyped-def]
     """`spread`, but never 0, which marks an empty place of some tables."""
     h = spread(h)
     return h if h != np.uint64(0) else _U1
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def hash_bytes(b, s, e):  # type: ignore[no-untyped-def]
     """Hash of b[s:e] with its length, eight bytes at a time."""
     h = SEED
@@ -100,7 +102,7 @@ _EACH = np.uint64(0x0101010101010101)
 _TOPS = np.uint64(0x8080808080808080)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def plain_bytes(word):  # type: ignore[no-untyped-def]
     """How many of the eight bytes of `word`, from the first on, are ASCII above the space."""
     # a byte below 33 borrows from its top bit; bytes behind the first such one may be wrong
@@ -108,7 +110,7 @@ def plain_bytes(word):  # type: ignore[no-untyped-def]
     return _trailing_zeros(stops) >> np.uint64(3)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def same_long(a, s, e, b, i):  # type: ignore[no-untyped-def]
     """`same` for 8 bytes and more of uint8 arrays."""
     if eight_bytes(a, e - 8) != eight_bytes(b, i + e - s - 8):
@@ -121,7 +123,7 @@ def same_long(a, s, e, b, i):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def same(a, s, e, b, i):  # type: ignore[no-untyped-def]
     """Is a[s:e] what stands in b at i? b must be that long."""
     while s < e:
@@ -132,7 +134,7 @@ def same(a, s, e, b, i):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def add(table, g, mask, h, b, s, e):  # type: ignore[no-untyped-def]
     """Put b[s:e] with hash h into the set of generation g; True when it was there.
 
@@ -152,7 +154,7 @@ def add(table, g, mask, h, b, s, e):  # type: ignore[no-untyped-def]
     return False
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def capacity(n):  # type: ignore[no-untyped-def]
     """Places of a table for n entries: a power of two, at most half full."""
     c = 64

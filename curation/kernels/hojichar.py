@@ -7,9 +7,9 @@ DiscardTooManyEndingEllipsis, DiscardTooShortLines.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import capacity, finish, same
 from curation.kernels.utf8 import decode
 
@@ -37,7 +37,7 @@ _YEAR, _MONTH, _DAY, _CHAPTER = 0x5E74, 0x6708, 0x65E5, 0x8A71
 _U1 = np.uint64(1)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _decode_all(b, s, e, cp):  # type: ignore[no-untyped-def]
     n = 0
     i = s
@@ -49,12 +49,12 @@ def _decode_all(b, s, e, cp):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _separator(c, mark):  # type: ignore[no-untyped-def]
     return c == mark or c == 0x2E or c == 0x2D or c == 0x2F
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _spaces_and_digits(cp, i, n, decimal):  # type: ignore[no-untyped-def]
     r"""End of `[ ]*\d{1,2}` at i, else -1."""
     while i < n and cp[i] == 32:
@@ -65,7 +65,7 @@ def _spaces_and_digits(cp, i, n, decimal):  # type: ignore[no-untyped-def]
     return i + 1 if (i < n and decimal[cp[i]]) else i
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _date(cp, i, n, decimal):  # type: ignore[no-untyped-def]
     r"""End of `\d{4}[年.\-/][ ]*\d{1,2}[月.\-/][ ]*\d{1,2}日*` at i, else -1."""
     if i + 4 >= n or not _separator(cp[i + 4], _YEAR):
@@ -82,7 +82,7 @@ def _date(cp, i, n, decimal):  # type: ignore[no-untyped-def]
     return j
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _word(cp, i, n):  # type: ignore[no-untyped-def]
     """End of a comment word, a day in brackets or a hyphen at i, else -1."""
     c = cp[i]
@@ -107,7 +107,7 @@ def _word(cp, i, n):  # type: ignore[no-untyped-def]
     return -1
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _comments(cp, n, decimal):  # type: ignore[no-untyped-def]
     """Matches of DiscardBBSComments' pattern, each behind the one before."""
     found = 0
@@ -135,7 +135,7 @@ def _comments(cp, n, decimal):  # type: ignore[no-untyped-def]
     return found
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _repeated_grams(cp, n, keys, firsts, counts):  # type: ignore[no-untyped-def]
     """(occurrences of the most frequent 5-grams of characters, of all); as many of them as the
     square root of their kinds, of those that occur twice (BigScience's measure)."""
@@ -170,7 +170,7 @@ def _repeated_grams(cp, n, keys, firsts, counts):  # type: ignore[no-untyped-def
     return top, total
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _runs_and_lines(cp, n, row):  # type: ignore[no-untyped-def]
     run = 0
     line = 0
@@ -192,7 +192,7 @@ def _runs_and_lines(cp, n, row):  # type: ignore[no-untyped-def]
     row[SHORT_LINES] += line <= 10
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def hojichar_statistics(b, offsets, decimal):  # type: ignore[no-untyped-def]
     """int64[texts, 10]: the columns named above. `decimal` marks the digits of any script."""
     texts = len(offsets) - 1

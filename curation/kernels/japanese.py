@@ -9,10 +9,10 @@ that follow one another, and what closes after them, belong to the sentence befo
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from awase_client.engine.jit import njit
 from curation.kernels.character_grams import new_buffers, repeated_grams
 from curation.kernels.counting import shift
 from curation.kernels.hashing import add, capacity, spread
@@ -41,9 +41,6 @@ from curation.words.batch import BASE
 REPEATED = TOP + 3  # kinds of 5- to 10-grams that occur twice
 KINDS = REPEATED + 6  # kinds of 5- to 10-grams
 COLUMNS = KINDS + 6
-
-# numba's cache follows this file alone: digest of the others whose kernels are compiled into it.
-COMPILED_WITH = "2b1748db2c25cc4a"
 
 _C2 = np.uint64(0xC4CEB9FE1A85EC53)
 
@@ -77,12 +74,12 @@ def _kinds() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
 _KINDS, _LETTERS = _kinds()
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _kind(c):  # type: ignore[no-untyped-def]
     return _KINDS[c] if c < 65536 else np.uint8(0)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _letters(cp, n, row):  # type: ignore[no-untyped-def]
     """Swallow v1's classes: no ー, no half-width kana, no kanji above U+FFFF."""
     for i in range(n):
@@ -91,7 +88,7 @@ def _letters(cp, n, row):  # type: ignore[no-untyped-def]
     row[LETTERS] = n
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _published_end(cp, i, e):  # type: ignore[no-untyped-def]
     """End of the sentence that starts at i, which is no end mark itself."""
     while i < e and not (_kind(cp[i]) & _END):
@@ -99,7 +96,7 @@ def _published_end(cp, i, e):  # type: ignore[no-untyped-def]
     return min(i + 1, e)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _balanced(cp, i, e):  # type: ignore[no-untyped-def]
     """Does every bracket and quote of the line have its other half?"""
     depth = 0
@@ -112,7 +109,7 @@ def _balanced(cp, i, e):  # type: ignore[no-untyped-def]
     return depth == 0
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _readers_end(cp, i, e, balanced):  # type: ignore[no-untyped-def]
     """End of the sentence that starts at i; quotes are minded where those of the line match."""
     depth = 0
@@ -135,14 +132,14 @@ def _readers_end(cp, i, e, balanced):  # type: ignore[no-untyped-def]
     return e
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _ends_with_ellipsis(cp, s, e):  # type: ignore[no-untyped-def]
     while e > s and _kind(cp[e - 1]) & _SPACE:
         e -= 1
     return e > s and (cp[e - 1] == 0x30FB or cp[e - 1] == 0x2026)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _sentences(cp, i, e, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
     """Count the sentences of the line cp[i:e] and append them to `joined`, whose first number is
     how many it holds; the hash of what was appended."""
@@ -174,7 +171,7 @@ def _sentences(cp, i, e, published, prefix, powers, table, g, mask, joined, row)
     return line
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _lines(cp, n, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
     joined[0] = 1
     i = 0
@@ -202,7 +199,7 @@ def _lines(cp, n, published, prefix, powers, table, g, mask, joined, row):  # ty
             row[SAME_PARAGRAPH_LETTERS] += end - begin
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _grams(cp, n, lengths, buffers, found, row):  # type: ignore[no-untyped-def]
     found[:] = 0
     repeated_grams(cp, n, lengths, buffers, found[0], found[1], found[2])
@@ -215,7 +212,7 @@ def _grams(cp, n, lengths, buffers, found, row):  # type: ignore[no-untyped-def]
             row[KINDS + k - 5] = found[2, q]
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore[no-untyped-def]
     """int64[texts, 31]: the columns named above; n-grams of `lengths` alone, the others left 0."""
     texts = len(offsets) - 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import add, capacity, hash_bytes
 from curation.kernels.utf8 import before, break_len, count_chars, decode, strip_left, strip_right
 
@@ -13,7 +13,7 @@ LINES, CHARACTERS, LONGEST, SHORT, DUPLICATES, DUPLICATE_CHARACTERS, BULLETS, EL
 )
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _bullet(b, s, e):  # type: ignore[no-untyped-def]
     """Does the stripped line start as an item of a list?"""
     code, width = decode(b, s)
@@ -29,7 +29,7 @@ def _bullet(b, s, e):  # type: ignore[no-untyped-def]
     )
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _ellipsis(b, s, e):  # type: ignore[no-untyped-def]
     """Does the stripped line end with ... or an ellipsis character?"""
     if e - s < 3:
@@ -39,7 +39,7 @@ def _ellipsis(b, s, e):  # type: ignore[no-untyped-def]
     return b[e - 3] == 0xE2 and b[e - 2] == 0x80 and b[e - 1] == 0xA6
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
     """int64[rows, 9] over the lines of each text, stripped of white space, blank lines left out.
 

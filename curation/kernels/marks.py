@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from awase_client.engine.jit import njit
 from curation.base.marks import SAFE_RUN, marks_of
 from curation.kernels.utf8 import decode
 
@@ -17,7 +17,7 @@ def rows_with_long_runs(
     return np.flatnonzero(_long_runs(data, offsets, marks_of("NFKD")))
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _long_runs(b, offsets, marks):  # type: ignore[no-untyped-def]
     """A run has a character at every 60th byte at least: one look there tells, nearly always."""
     found = np.zeros(len(offsets) - 1, np.bool_)

@@ -17,9 +17,9 @@ its last word; behind equal hashes of joined n-grams their bytes are compared.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.counting import count, shift, times
 from curation.kernels.hashing import capacity, finish, spread
 from curation.words.batch import HASH, HEAD, HEAD2, PACKED, bytes_of, characters_of
@@ -34,7 +34,7 @@ _C1 = np.uint64(0xFF51AFD7ED558CCD)
 _C2 = np.uint64(0xC4CEB9FE1A85EC53)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _top(ids, starts, table, g, mask, places, repeated, out):  # type: ignore[no-untyped-def]
     """out[k] = characters of the top n-gram times its count for n = 2, 3, 4; -1 where n > words.
 
@@ -69,7 +69,7 @@ def _top(ids, starts, table, g, mask, places, repeated, out):  # type: ignore[no
     return g
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _candidates(ids, features, table, g, mask, places, out):  # type: ignore[no-untyped-def]
     """Words where a duplicate n-gram of 5 words or more can begin, into `out`; their number.
 
@@ -114,7 +114,7 @@ def _candidates(ids, features, table, g, mask, places, out):  # type: ignore[no-
     return m
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _same_joined(ids, i, j, k, ptr, text):  # type: ignore[no-untyped-def]
     """Are the words ids[i:i + k] and ids[j:j + k], joined by nothing, the same bytes?"""
     equal = True
@@ -142,7 +142,7 @@ def _same_joined(ids, i, j, k, ptr, text):  # type: ignore[no-untyped-def]
         b += 1
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _duplicates(candidates, m, ids, k, prefix, starts, powers, table, firsts, g, mask, ptr, text):  # type: ignore[no-untyped-def]
     """Characters in n-grams of k words that an earlier one equals, each skipped whole."""
     n = len(ids)
@@ -172,7 +172,7 @@ def _duplicates(candidates, m, ids, k, prefix, starts, powers, table, firsts, g,
     return characters
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def ngram_statistics(ids, ptr, features, word_ptr, text, powers):  # type: ignore[no-untyped-def]
     """int64[documents, 9]: characters of the top 2-, 3-, 4-gram (times its count; -1 without), and
     characters in duplicate 5- to 10-grams. Word w is text[word_ptr[w]:word_ptr[w + 1]]."""

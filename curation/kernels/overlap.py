@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.folding import cluster_end, fold
 from curation.kernels.hashing import spread
 from curation.kernels.units import MULTIPLIER, bounds, equal, power, split
@@ -26,15 +26,12 @@ Grams = namedtuple("Grams", "slots hash ptr item unit bloom")
 # covered, touched int64[items]; count int64[1]: items touched; generation int32[1].
 Work = namedtuple("Work", "seen stamp covered touched count generation")
 
-# numba's cache follows this file alone: digest of the others whose kernels are compiled into it.
-COMPILED_WITH = "b516deff74d114c1"
-
 HITS, UNITS, COVERED, RUN_BEGIN, RUN_END, ITEM, ITEM_UNITS, BEGIN, END = range(9)
 
 _U1 = np.uint64(1)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def fill(hashes, slots, bloom):  # type: ignore[no-untyped-def]
     """Put gram k with hashes[k] into empty slots and bits."""
     mask = np.uint64(len(slots) - 1)
@@ -48,7 +45,7 @@ def fill(hashes, slots, bloom):  # type: ignore[no-untyped-def]
         slots[p] = k
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _find(grams, x, items, n, words, codes, i, j):  # type: ignore[no-untyped-def]
     """The gram that is codes[i:j], -1 where there is none."""
     mask = np.uint64(len(grams.slots) - 1)
@@ -64,7 +61,7 @@ def _find(grams, x, items, n, words, codes, i, j):  # type: ignore[no-untyped-de
     return np.int64(-1)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _add(hits, found, unit, size, what):  # type: ignore[no-untyped-def]
     if found == len(hits):
         more = np.empty((2 * found, 3), np.int64)
@@ -76,7 +73,7 @@ def _add(hits, found, unit, size, what):  # type: ignore[no-untyped-def]
     return hits
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _wholes(grams, g, u, units, items, words, codes, begin, end, hits, found):  # type: ignore[no-untyped-def]
     """Add the short items that begin as gram g does and stand at unit u as a whole."""
     for q in range(grams.ptr[g], grams.ptr[g + 1]):
@@ -92,7 +89,7 @@ def _wholes(grams, g, u, units, items, words, codes, begin, end, hits, found):  
     return hits, found
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _candidates(values, units, n, bloom, at, hashes):  # type: ignore[no-untyped-def]
     """Write the last unit and the hash of the n-grams that may be in the index; how many.
 
@@ -114,7 +111,7 @@ def _candidates(values, units, n, bloom, at, hashes):  # type: ignore[no-untyped
     return found
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _scan(codes, begin, end, tokens, units, items, grams, n, whole, words, at, hashes, hits, found):  # type: ignore[no-untyped-def]
     """Add all hits of one document: (unit, units, gram, or -1 - item where it is a whole item)."""
     if words:
@@ -135,7 +132,7 @@ def _scan(codes, begin, end, tokens, units, items, grams, n, whole, words, at, h
     return hits, found
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _cover(item, unit, n, generation, work):  # type: ignore[no-untyped-def]
     """Count n units from `unit` on as covered in their item."""
     if work.stamp[item] != generation:
@@ -149,7 +146,7 @@ def _cover(item, unit, n, generation, work):  # type: ignore[no-untyped-def]
             work.covered[item] += 1
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _best(hits, found, items, grams, generation, work):  # type: ignore[no-untyped-def]
     """The item of which most is covered; of equals the one with more units, then the first."""
     work.count[0] = 0
@@ -171,7 +168,7 @@ def _best(hits, found, items, grams, generation, work):  # type: ignore[no-untyp
     return best
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _enough(found, wanted, share, work, items):  # type: ignore[no-untyped-def]
     """Is the item `found` the one wanted (-1: any), and is `share` of it there?"""
     return (wanted < 0 or wanted == found) and (
@@ -179,7 +176,7 @@ def _enough(found, wanted, share, work, items):  # type: ignore[no-untyped-def]
     )
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _counts(g, grams, work, items, wanted, share):  # type: ignore[no-untyped-def]
     """Is a hit one of such an item?"""
     if g < 0:
@@ -190,7 +187,7 @@ def _counts(g, grams, work, items, wanted, share):  # type: ignore[no-untyped-de
     return False
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def runs_of(hits, order, grams, work, items, wanted, share):  # type: ignore[no-untyped-def]
     """int64[m, 2]: first unit and past the last of the runs that hits of such items cover.
 
@@ -211,7 +208,7 @@ def runs_of(hits, order, grams, work, items, wanted, share):  # type: ignore[no-
     return out[:n]
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _longest(runs):  # type: ignore[no-untyped-def]
     best = 0
     for k in range(1, len(runs)):
@@ -220,14 +217,14 @@ def _longest(runs):  # type: ignore[no-untyped-def]
     return runs[best, 0], runs[best, 1]
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _place(b, e, single, origins, begin, end, words, left, right):  # type: ignore[no-untyped-def]
     """First byte and past the last byte, in b, of the units left to right."""
     i, j = bounds(begin, end, left, right - left, words)
     return origins[i], cluster_end(b, origins[j - 1], e, single)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _search(b, s, e, folding, clusters, words, items, grams, n, wholes, m, room):  # type: ignore[no-untyped-def]
     """(units, hits, room) of the document b[s:e]; units -1 where a cluster is not listed.
 
@@ -254,7 +251,7 @@ def _search(b, s, e, folding, clusters, words, items, grams, n, wholes, m, room)
     return units, found, (codes, origins, begin, end, tokens, at, hashes, hits)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _room():  # type: ignore[no-untyped-def]
     return (
         np.empty(64, np.uint32),
@@ -268,7 +265,7 @@ def _room():  # type: ignore[no-untyped-def]
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def overlaps(b, offsets, rows, folding, clusters, words, items, grams, n, wholes, m, work, out):  # type: ignore[no-untyped-def]
     """Fill out int64[texts, 9] for `rows` by the names above: UNITS -1 where a text has clusters
     that `clusters` does not list, ITEM -1 where nothing is shared; places are bytes of b."""
@@ -303,7 +300,7 @@ def overlaps(b, offsets, rows, folding, clusters, words, items, grams, n, wholes
         )
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def spans(b, offsets, rows, folding, clusters, words, items, grams, n, wholes, m, work, share):  # type: ignore[no-untyped-def]
     """int64[k, 3]: row, first byte, past the last byte of all that `rows` share with the items of
     which they hold `share` or more."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Sequence
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.utf8 import decode, strip_left
 
 # base, check int32[states]: the double array; rank int32[states]: index of the phrase that ends in
@@ -106,7 +106,7 @@ def _is_katakana(character: str) -> bool:
     return _KATAKANA_FIRST <= code <= _KATAKANA_LAST or code == _LONG_VOWEL
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _katakana_at(b, i):  # type: ignore[no-untyped-def]
     """Is the three-byte character at i ァ to ヴ or ー?"""
     if b[i] != 0xE3:
@@ -115,7 +115,7 @@ def _katakana_at(b, i):  # type: ignore[no-untyped-def]
     return _KATAKANA_FIRST <= code <= _KATAKANA_LAST or code == _LONG_VOWEL
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _match(b, s, i, e, trie):  # type: ignore[no-untyped-def]
     """End of the phrase that matches at i within the text b[s:e], else -1."""
     state = 0
@@ -144,7 +144,7 @@ def _match(b, s, i, e, trie):  # type: ignore[no-untyped-def]
     return end
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
     """int64[texts, 2]: matches of each text, and their characters."""
     texts = len(offsets) - 1
@@ -174,7 +174,7 @@ def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
     return out
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def contains_phrase(b, spans, trie):  # type: ignore[no-untyped-def]
     """bool[m]: does b[spans[k, 0]:spans[k, 1]] hold a phrase?"""
     out = np.zeros(len(spans), np.bool_)
@@ -190,7 +190,7 @@ def contains_phrase(b, spans, trie):  # type: ignore[no-untyped-def]
     return out
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def tail_lines(b, offsets, most, blank):  # type: ignore[no-untyped-def]
     """(int64[m, 2] first byte and past the last byte, int64[m] text) of the last `most` lines of
     each text, those of white space among them only if `blank`; lines end at newlines alone."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import string
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from awase_client.engine.jit import njit
 from curation.kernels.utf8 import decode
 
 # Digits that a phone number has at least from its 0 or +81 on, spaces, brackets and dashes between
@@ -44,7 +44,7 @@ def _kinds() -> npt.NDArray[np.uint8]:
 _KINDS = _kinds()
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _kind_at(b, i, e):  # type: ignore[no-untyped-def]
     """Kind of the character at i and its width, 0 at the end."""
     if i >= e:
@@ -53,7 +53,7 @@ def _kind_at(b, i, e):  # type: ignore[no-untyped-def]
     return (_KINDS[code] if code < 65536 else np.uint8(0)), width
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
     """(int64[m, 3], bool[texts]): (text, first byte, past the last byte) of lines with a sign for @
     between what may stand beside it, or with the digits of a phone number; whether a text has a
@@ -107,7 +107,7 @@ def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
     return out[:n].copy(), twelve
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _append(out, n, row, start, end):  # type: ignore[no-untyped-def]
     if n == len(out):
         more = np.empty((2 * n, 3), np.int64)

@@ -5,9 +5,9 @@ A hash is a polynomial modulo 2**64: it only says where to look, texts are compa
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.folding import SPACE
 from curation.kernels.hashing import spread
 
@@ -15,7 +15,7 @@ MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _U1 = np.uint64(1)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def power(n):  # type: ignore[no-untyped-def]
     out = _U1
     for _ in range(n):
@@ -23,7 +23,7 @@ def power(n):  # type: ignore[no-untyped-def]
     return out
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def equal(a, i, j, b, x, y):  # type: ignore[no-untyped-def]
     """Are a[i:j] and b[x:y] the same?"""
     if j - i != y - x:
@@ -34,7 +34,7 @@ def equal(a, i, j, b, x, y):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def bounds(begin, end, u, n, words):  # type: ignore[no-untyped-def]
     """Where n units from u on lie in the codes."""
     if words:
@@ -42,7 +42,7 @@ def bounds(begin, end, u, n, words):  # type: ignore[no-untyped-def]
     return np.int64(u), np.int64(u + n)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def split(codes, first, last, begin, end, tokens, w):  # type: ignore[no-untyped-def]
     """Write place and hash of the words of codes[first:last] from w on; past the last."""
     i = first
@@ -60,7 +60,7 @@ def split(codes, first, last, begin, end, tokens, w):  # type: ignore[no-untyped
     return w
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def rolling(values, first, count, n, out):  # type: ignore[no-untyped-def]
     """out[k] = hash of the n values from first + k on, for all that end before first + count."""
     top = power(n)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 
-@nb.njit(inline="always")
+
+@njit(inline="always")
 def space_len(b, i, e):  # type: ignore[no-untyped-def]
     """Length in bytes of the white space character at i (`str.isspace`), else 0; i < e."""
     c = b[i]
@@ -29,7 +30,7 @@ def space_len(b, i, e):  # type: ignore[no-untyped-def]
     return 0
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def break_len(b, i, e):  # type: ignore[no-untyped-def]
     """Length in bytes of the line break at i as `str.splitlines` cuts, else 0; \\r\\n is one.
 
@@ -47,7 +48,7 @@ def break_len(b, i, e):  # type: ignore[no-untyped-def]
     return 0
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def decode(b, i):  # type: ignore[no-untyped-def]
     """(code point, length in bytes) of the character at i."""
     c = np.int64(b[i])
@@ -69,7 +70,7 @@ def decode(b, i):  # type: ignore[no-untyped-def]
     )
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def encode(out, o, code):  # type: ignore[no-untyped-def]
     """Write the UTF-8 of a code point to out[o:]; past its end."""
     if code < 0x80:
@@ -91,7 +92,7 @@ def encode(out, o, code):  # type: ignore[no-untyped-def]
     return o + 4
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def before(b, s, i):  # type: ignore[no-untyped-def]
     """Start of the character that ends at i; s < i."""
     y = i - 1
@@ -100,7 +101,7 @@ def before(b, s, i):  # type: ignore[no-untyped-def]
     return y
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def strip_left(b, s, e):  # type: ignore[no-untyped-def]
     """Start of b[s:e] after leading white space."""
     while s < e:
@@ -111,7 +112,7 @@ def strip_left(b, s, e):  # type: ignore[no-untyped-def]
     return s
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def strip_right(b, s, e):  # type: ignore[no-untyped-def]
     """End of b[s:e] before trailing white space."""
     while e > s:
@@ -122,7 +123,7 @@ def strip_right(b, s, e):  # type: ignore[no-untyped-def]
     return e
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def count_chars(b, s, e):  # type: ignore[no-untyped-def]
     """Number of characters of b[s:e]."""
     n = 0

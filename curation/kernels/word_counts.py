@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.words.batch import ALPHABETIC, NOT_MARKS, PACKED, characters_of, flags_of
 
 WORDS, PROPER_WORDS, PROPER_CHARACTERS, ALPHABETIC_WORDS, STOP_WORDS = range(5)
 MAX_STOP_WORDS = 63
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def word_statistics(ids, ptr, features, stop):  # type: ignore[no-untyped-def]
     """int64[documents, 5]: words; words that are not marks alone and their characters; words with
     a letter; how many of the stop words occur. `stop` int32 holds their ids, at most 63."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import eight_bytes, four_bytes
 
 _P1 = np.uint64(0x9E3779B185EBCA87)
@@ -14,22 +14,22 @@ _P4 = np.uint64(0x85EBCA77C2B2AE63)
 _P5 = np.uint64(0x27D4EB2F165667C5)
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _rotate(x, n):  # type: ignore[no-untyped-def]
     return (x << np.uint64(n)) | (x >> np.uint64(64 - n))
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _round(lane, word):  # type: ignore[no-untyped-def]
     return _rotate(lane + word * _P2, 31) * _P1
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _merge(h, lane):  # type: ignore[no-untyped-def]
     return (h ^ _round(np.uint64(0), lane)) * _P1 + _P4
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def xxh64(b, s, e):  # type: ignore[no-untyped-def]
     """The hash of b[s:e], uint8, as `xxhash.xxh64_intdigest` gives it."""
     size = np.uint64(e - s)
@@ -63,7 +63,7 @@ def xxh64(b, s, e):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(32))
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def hash_ngrams(ids, ptr, word_ptr, text, n, separator):  # type: ignore[no-untyped-def]
     """(uint64[m], int64[documents + 1]): XXH64 of every n-gram of words, joined by `separator`.
 

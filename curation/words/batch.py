@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from awase_client.engine.jit import njit
 
 # A word's row of `WordBatch.features`, uint64[words, 4]: polynomial hash of its code points, first
 # and second eight bytes of its UTF-8, and packed: characters | flags << 32 | min(bytes, 255) << 40.
@@ -29,17 +30,17 @@ def powers() -> npt.NDArray[np.uint64]:
     return table
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def characters_of(packed):  # type: ignore[no-untyped-def]
     return np.int64(packed & np.uint64(0xFFFFFFFF))
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def flags_of(packed):  # type: ignore[no-untyped-def]
     return np.int64((packed >> np.uint64(32)) & np.uint64(0xFF))
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def bytes_of(packed):  # type: ignore[no-untyped-def]
     """Length in bytes, 255 for all that are longer."""
     return np.int64(packed >> np.uint64(40))

@@ -15,11 +15,11 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from awase_client.engine.jit import njit
 from curation.kernels.buffers import same_memory
 from curation.words.batch import WordBatch
 from curation.words.english.room import larger
@@ -63,7 +63,7 @@ def parts(text: str) -> list[str]:
     return found
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _describe_all(text, ptr, flags, rows):  # type: ignore[no-untyped-def]
     """Rows of features of the words text[ptr[k]:ptr[k + 1]]."""
     for k in range(len(ptr) - 1):

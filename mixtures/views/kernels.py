@@ -11,7 +11,8 @@ to an array of awase_client.engine.views.SEGMENT, which numba sees as records.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from awase_client.engine.jit import njit
 
 
 @njit(cache=True, nogil=True)

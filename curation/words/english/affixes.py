@@ -6,9 +6,9 @@ alternative; prefixes and infixes are tried in the order of spaCy's lists.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import SEED, finish, step
 from curation.words.english.tables import (
     ALPHA,
@@ -27,7 +27,7 @@ _U0 = np.uint64(0)
 _U1 = np.uint64(1)
 
 
-@nb.njit
+@njit
 def hash_span(cp, i, j):  # type: ignore[no-untyped-def]
     """Hash of the code points cp[i:j] (`tables.hash_text`)."""
     h = SEED
@@ -36,7 +36,7 @@ def hash_span(cp, i, j):  # type: ignore[no-untyped-def]
     return finish(h ^ (np.uint64(j - i) << np.uint64(40)))
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def prefix_len(cp, i, j, flags):  # type: ignore[no-untyped-def]
     """Length of the prefix that cp[i:j] starts with, else 0."""
     c = cp[i]
@@ -56,7 +56,7 @@ def prefix_len(cp, i, j, flags):  # type: ignore[no-untyped-def]
     return 0
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _dot_suffix(cp, i, j, flags):  # type: ignore[no-untyped-def]
     """Length of the suffix that the dot before j makes, else 0."""
     k = j
@@ -78,7 +78,7 @@ def _dot_suffix(cp, i, j, flags):  # type: ignore[no-untyped-def]
     return 1 if (q == 0xB0 and degrees) else 0
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def suffix_len(cp, i, j, T):  # type: ignore[no-untyped-def]
     """Length of the longest suffix that cp[i:j] ends with, else 0."""
     if i >= j:
@@ -114,7 +114,7 @@ def suffix_len(cp, i, j, T):  # type: ignore[no-untyped-def]
     return best
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _hyphens(cp, p, e, flags):  # type: ignore[no-untyped-def]
     """One to three - before a letter; the character before p is a letter or digit."""
     for k in range(1, 4):
@@ -127,7 +127,7 @@ def _hyphens(cp, p, e, flags):  # type: ignore[no-untyped-def]
     return 0
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def infix_len(cp, p, s, e, flags):  # type: ignore[no-untyped-def]
     """Length of the infix at p within cp[s:e], else 0."""
     c = cp[p]

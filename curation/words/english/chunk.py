@@ -7,9 +7,9 @@ and at last the phrase matcher that restores special cases which the expressions
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import SEED, finish, same, step
 from curation.words.english.affixes import hash_span, infix_len, prefix_len, suffix_len
 from curation.words.english.tables import BEFORE_DOT, SUFFIX, UNIT_END
@@ -23,14 +23,14 @@ SEQUENCE = np.uint64(0x1234567)
 SPARE = 64
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def extend(h, word):  # type: ignore[no-untyped-def]
     """Hash of a sequence of words, continued by one (`tables.hash_sequence`)."""
     h = (h ^ word) * np.uint64(0xFF51AFD7ED558CCD)
     return h ^ (h >> np.uint64(32))
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def find(keys, h):  # type: ignore[no-untyped-def]
     """Place of h in an open-addressing table, else of the empty place where it would go."""
     m = np.uint64(len(keys) - 1)
@@ -40,7 +40,7 @@ def find(keys, h):  # type: ignore[no-untyped-def]
     return p
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def special_case(cp, i, j, T):  # type: ignore[no-untyped-def]
     """Number of the special case cp[i:j], else -1; compared in full."""
     n = j - i
@@ -53,14 +53,14 @@ def special_case(cp, i, j, T):  # type: ignore[no-untyped-def]
     return T.case_id[p] if _is_case(cp, i, j, T, T.case_id[p]) else -1
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _is_case(cp, i, j, T, x):  # type: ignore[no-untyped-def]
     """Is cp[i:j] the text of the special case x?"""
     o = T.case_start[x]
     return T.case_start[x + 1] - o == j - i and same(cp, i, j, T.case_text, o)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _strip_affixes(cp, n, T, starts, ends, tail):  # type: ignore[no-untyped-def]
     """Take prefixes (-> starts, ends) and suffixes (-> tail, as end positions) off cp[:n].
 
@@ -101,7 +101,7 @@ def _strip_affixes(cp, n, T, starts, ends, tail):  # type: ignore[no-untyped-def
     return i, j, words, suffixes, -1
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _cut_infixes(cp, i, j, T, starts, ends, words):  # type: ignore[no-untyped-def]
     """Words of cp[i:j] between and at its infixes, one word where it is a URL; their new number."""
     first = words
@@ -133,7 +133,7 @@ def _cut_infixes(cp, i, j, T, starts, ends, words):  # type: ignore[no-untyped-d
     return words
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _matches(cp, T, starts, ends, hashes, words, match):  # type: ignore[no-untyped-def]
     """Special cases among the words: rows (length, first word, case) of `match`, by first word.
 
@@ -161,7 +161,7 @@ def _matches(cp, T, starts, ends, hashes, words, match):  # type: ignore[no-unty
     return n, changes
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _restore(cp, T, starts, ends, hashes, words, match, n, taken, chosen):  # type: ignore[no-untyped-def]
     """Put the matched special cases back, the longest first, then the leftmost; words after it."""
     for q in range(words):
@@ -202,7 +202,7 @@ def _restore(cp, T, starts, ends, hashes, words, match, n, taken, chosen):  # ty
     return words
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def split_chunk(cp, n, T, starts, ends, tail, chosen, hashes, match):  # type: ignore[no-untyped-def]
     """Words of the chunk cp[:n], n > 0: starts, ends and hashes of each.
 
@@ -234,12 +234,12 @@ def split_chunk(cp, n, T, starts, ends, tail, chosen, hashes, match):  # type: i
     return _restore(cp, T, starts, ends, hashes, words, match, found, tail, chosen), 1
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _is_key(keys, h):  # type: ignore[no-untyped-def]
     return keys[find(keys, h)] == h
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def plain_chunk(b, s, e, T):  # type: ignore[no-untyped-def]
     """What `split_chunk` gives of the chunk b[s:e] where it is plain: most of a text's chunks.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import SEED, eight_bytes, plain_bytes, same_long, spread
 from curation.kernels.utf8 import decode, space_len
 from curation.words.english.chunk import SEQUENCE, extend, find, plain_chunk, split_chunk
@@ -38,7 +38,7 @@ _LONG = np.uint64(1 << 63)
 _MIX = np.uint64(0x9FB21C651E98DF25)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def find_chunks(b, offsets, keys, starts, ends, ptr):  # type: ignore[no-untyped-def]
     """Runs of characters between white space: key, first byte, past the last byte of each.
 
@@ -95,7 +95,7 @@ def find_chunks(b, offsets, keys, starts, ends, ptr):  # type: ignore[no-untyped
     return k
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _place(known, key):  # type: ignore[no-untyped-def]
     """Place of the first chunk with this key, else of the empty place where it would go."""
     m = np.uint64(len(known) - 1)
@@ -105,7 +105,7 @@ def _place(known, key):  # type: ignore[no-untyped-def]
     return p
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _is_chunk(start, text, x, b, s, e):  # type: ignore[no-untyped-def]
     """Is b[s:e], of 8 bytes and more, the chunk x?"""
     o = start[x]
@@ -117,7 +117,7 @@ def _is_chunk(start, text, x, b, s, e):  # type: ignore[no-untyped-def]
     return equal and (e - s <= 16 or same_long(b, s, e, text, o))
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _find_chunk(known, ids, start, text, key, b, s, e):  # type: ignore[no-untyped-def]
     """Place of the chunk b[s:e] with this key, else of the empty place where it would go."""
     m = np.uint64(len(known) - 1)
@@ -129,7 +129,7 @@ def _find_chunk(known, ids, start, text, key, b, s, e):  # type: ignore[no-untyp
     return p
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def look_up(b, starts, ends, keys, memo, found, missing):  # type: ignore[no-untyped-def]
     """Ids of the chunks in the memo (-1 where new); indices of the new ones and their number.
 
@@ -160,7 +160,7 @@ def look_up(b, starts, ends, keys, memo, found, missing):  # type: ignore[no-unt
     return m
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _room(memo, vocabulary, counters, n, declined):  # type: ignore[no-untyped-def]
     """Is there room in every table for a chunk of n bytes?"""
     return (
@@ -175,7 +175,7 @@ def _room(memo, vocabulary, counters, n, declined):  # type: ignore[no-untyped-d
     )
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _enter(memo, counters, words, restored, first, last):  # type: ignore[no-untyped-def]
     """Number a new chunk of so many words, which stand behind those of the others."""
     d = counters[CHUNKS]
@@ -188,7 +188,7 @@ def _enter(memo, counters, words, restored, first, last):  # type: ignore[no-unt
     return True
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _add_plain(b, s, e, T, memo, vocabulary, counters):  # type: ignore[no-untyped-def]
     """Add the words of the chunk b[s:e]; False where it is no plain one."""
     k, word, mark = plain_chunk(b, s, e, T)
@@ -202,7 +202,7 @@ def _add_plain(b, s, e, T, memo, vocabulary, counters):  # type: ignore[no-untyp
     return _enter(memo, counters, 2, 0, word, mark)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _add(b, s, e, T, memo, vocabulary, counters, scratch):  # type: ignore[no-untyped-def]
     """Add the words of the chunk b[s:e]; False where the kernel declines it."""
     cp, starts, ends, tail, chosen, hashes, match = scratch
@@ -221,7 +221,7 @@ def _add(b, s, e, T, memo, vocabulary, counters, scratch):  # type: ignore[no-un
     return _enter(memo, counters, words, restored, hashes[-2], hashes[-1])
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def resolve(  # type: ignore[no-untyped-def]
     b, starts, ends, keys, missing, found, begin, T, memo, vocabulary, counters, declined, scratch
 ):
@@ -260,13 +260,13 @@ def resolve(  # type: ignore[no-untyped-def]
     return len(missing)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def place_of(memo, key, b, s, e):  # type: ignore[no-untyped-def]
     """`_find_chunk` for callers in Python: inlined functions are not kept on disk."""
     return _find_chunk(memo.key, memo.id, memo.start, memo.text, key, b, s, e)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def borders(b, found, ptr, starts, ends, pair_key, memo, out):  # type: ignore[no-untyped-def]
     """Chunks whose restored words a match across a single space could displace: (document, chunk).
 
@@ -292,7 +292,7 @@ def borders(b, found, ptr, starts, ends, pair_key, memo, out):  # type: ignore[n
     return n
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def rehash(key, ids, new_key, new_ids):  # type: ignore[no-untyped-def]
     """Move all entries of a table into a larger, empty one."""
     m = np.uint64(len(new_key) - 1)
@@ -305,7 +305,7 @@ def rehash(key, ids, new_key, new_ids):  # type: ignore[no-untyped-def]
             new_ids[p] = ids[i]
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def flatten(found, chunk_ptr, memo_ptr, memo_words, ptr):  # type: ignore[no-untyped-def]
     """Word ids of every document in one array; ptr[documents + 1] is filled."""
     total = 0

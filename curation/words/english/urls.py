@@ -6,12 +6,11 @@ networks, or labels with a top-level domain), an optional port, an optional path
 
 from __future__ import annotations
 
-import numba as nb
-
+from awase_client.engine.jit import njit
 from curation.words.english.tables import DIGIT, LABEL_EDGE, LABEL_INNER, LOWER, SCHEME
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _port_and_path(cp, k, e, flags):  # type: ignore[no-untyped-def]
     """Do an optional port and an optional path from k reach to e?"""
     if k == e:
@@ -31,7 +30,7 @@ def _port_and_path(cp, k, e, flags):  # type: ignore[no-untyped-def]
     return k == e or cp[k] == 47 or cp[k] == 63 or cp[k] == 35
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _octet(cp, g, n, part):  # type: ignore[no-untyped-def]
     """Is cp[g:g + n] a valid part of an address (part 0 to 3)? A digit of another script is none
     of 0 to 9 here, as in the rule's expression."""
@@ -46,7 +45,7 @@ def _octet(cp, g, n, part):  # type: ignore[no-untyped-def]
     return x == 1 or (x == 2 and (0 <= y <= 4 or (y == 5 and 0 <= z <= last)))
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _value(cp, g, n):  # type: ignore[no-untyped-def]
     """The number that cp[g:g + n] writes in ASCII digits without a leading 0, else -1."""
     v = 0
@@ -58,7 +57,7 @@ def _value(cp, g, n):  # type: ignore[no-untyped-def]
     return v
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _ipv4(cp, s, e, flags):  # type: ignore[no-untyped-def]
     """Does an IPv4 address outside the private networks start at s, and a URL end at e?"""
     k = s
@@ -89,7 +88,7 @@ def _ipv4(cp, s, e, flags):  # type: ignore[no-untyped-def]
     return False
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _host(cp, s, e, flags):  # type: ignore[no-untyped-def]
     """Does the rule match with its host at s?"""
     if s < e and flags[cp[s]] & DIGIT and _ipv4(cp, s, e, flags):
@@ -117,7 +116,7 @@ def _host(cp, s, e, flags):  # type: ignore[no-untyped-def]
         k += 1
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def is_url(cp, s, e, flags):  # type: ignore[no-untyped-def]
     """Does spaCy's URL rule match cp[s:e]?"""
     dot = False

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-import numba as nb
 import numpy as np
 
+from awase_client.engine.jit import njit
 from curation.kernels.hashing import same, spread
 from curation.kernels.utf8 import decode, encode
 from curation.words.batch import (
@@ -34,7 +34,7 @@ _U0 = np.uint64(0)
 _U1 = np.uint64(1)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def describe(text, s, e, flags, row):  # type: ignore[no-untyped-def]
     """Fill the row of features (`curation.words.batch`) of the word text[s:e]."""
     h = _U0
@@ -72,7 +72,7 @@ def describe(text, s, e, flags, row):  # type: ignore[no-untyped-def]
     )
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _is_word(cp, s, e, text, o, end):  # type: ignore[no-untyped-def]
     """Is cp[s:e] what text[o:end] spells?"""
     while s < e and o < end:
@@ -84,7 +84,7 @@ def _is_word(cp, s, e, text, o, end):  # type: ignore[no-untyped-def]
     return s == e and o == end
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def number(cp, s, e, h, flags, vocabulary, counters):  # type: ignore[no-untyped-def]
     """The number of the word cp[s:e] with hash h, a new one where it was not known."""
     key, ids, ptr, text = vocabulary.key, vocabulary.id, vocabulary.ptr, vocabulary.text
@@ -101,7 +101,7 @@ def number(cp, s, e, h, flags, vocabulary, counters):  # type: ignore[no-untyped
     return _enter(p, h, end, flags, vocabulary, counters)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def number_of_bytes(b, s, e, h, flags, vocabulary, counters):  # type: ignore[no-untyped-def]
     """`number` of the word whose UTF-8 is b[s:e]."""
     key, ids, ptr, text = vocabulary.key, vocabulary.id, vocabulary.ptr, vocabulary.text
@@ -118,7 +118,7 @@ def number_of_bytes(b, s, e, h, flags, vocabulary, counters):  # type: ignore[no
     return _enter(p, h, o + e - s, flags, vocabulary, counters)
 
 
-@nb.njit(nogil=True)
+@njit(nogil=True)
 def _enter(p, h, end, flags, vocabulary, counters):  # type: ignore[no-untyped-def]
     """Number a new word, whose bytes stand behind those of the others and stop before `end`."""
     w = np.int32(counters[WORDS])

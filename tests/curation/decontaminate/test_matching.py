@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import unicodedata
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,8 +12,7 @@ from curation.decontaminate.index import Spec, build_index
 from curation.decontaminate.key import key, keys_of
 from curation.decontaminate.sets import EvaluationSet
 from curation.decontaminate.step import Decontaminate
-from curation.kernels import folding, gram_index, overlap
-from curation.kernels import units as units_of_keys
+from curation.kernels import overlap
 from tests.curation.decontaminate.reference import compare, units
 
 # Letters that meet after folding, letters that must not, marks that join, and what is left out.
@@ -207,11 +204,3 @@ def test_marks_are_the_stretches_of_items_that_the_rule_is_about(tmp_path):
     text = f"{LONG[:25]}。これは別の話です。{SHORT}"
     (rule,) = made.rules
     assert [text[left:right] for left, right in made.marks(text, rule)] == [SHORT[:-1]]
-
-
-@pytest.mark.parametrize("kernel", [overlap, gram_index])
-def test_a_change_of_the_folding_compiles_the_kernels_anew(kernel):
-    """Old machine code would read new tables: write the digest that this test finds into the two
-    files, so that numba sees them change."""
-    sources = b"".join(Path(module.__file__).read_bytes() for module in (folding, units_of_keys))
-    assert hashlib.sha256(sources).hexdigest()[:16] == kernel.COMPILED_WITH

@@ -1,14 +1,11 @@
 """Repetition of n-grams of characters against counting every n-gram."""
 
-import hashlib
 import random
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from curation.kernels import character_grams, counting, hashing, japanese, utf8
 from curation.kernels.character_grams import new_buffers, repeated_grams
 
 
@@ -46,9 +43,3 @@ def test_random_texts_are_counted_as_by_a_counter(lengths):
 def test_texts_of_one_period_and_of_unlike_characters(text):
     for lengths in (range(2, 11), (3, 5, 10)):
         assert found(text, lengths, new_buffers(len(text))) == counted(text, lengths)
-
-
-def test_the_kernel_is_compiled_anew_when_what_it_calls_changes():
-    parts = (character_grams, counting, hashing, utf8)
-    sources = b"".join(Path(str(part.__file__)).read_bytes() for part in parts)
-    assert hashlib.sha256(sources).hexdigest()[:16] == japanese.COMPILED_WITH

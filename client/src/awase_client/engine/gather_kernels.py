@@ -24,9 +24,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from awase_client.engine.jit import njit
 
 HEADER = 256  # files.HEADER_BYTES
 SHIFT = 16  # files.BLOCK_SHIFT
@@ -42,12 +44,7 @@ NO_MASK = 1  # no address of anything
 AHEAD_POINTERS, AHEAD_SEGMENTS, AHEAD_TOKENS = 16, 8, 4
 
 
-def _compile(function: Any) -> Any:
-    """njit with a cache on disk, or without where no cache folder can be written."""
-    try:
-        return njit(function, nogil=True, cache=True)
-    except RuntimeError:  # numba: "no locator available"
-        return njit(function, nogil=True)
+_compile = njit(nogil=True, cache=True)
 
 
 def _loader(bits: int, result: Any) -> Any:

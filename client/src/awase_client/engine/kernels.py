@@ -9,18 +9,11 @@ asks for a few positions has its answer before numba has loaded.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from awase_client.engine.jit import njit
 
-def _compile(function: Any) -> Any:
-    """njit with a cache on disk, or without where no cache folder can be written."""
-    try:
-        return njit(function, nogil=True, cache=True)
-    except RuntimeError:  # numba: "no locator available"
-        return njit(function, nogil=True)
+_compile = njit(nogil=True, cache=True)
 
 
 @_compile
