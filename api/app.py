@@ -116,5 +116,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with drain_on_sigterm(settings.drain_seconds):
             yield
     finally:
+        if (frames := getattr(app.state, "frames", None)) is not None:
+            frames.close()
         app.state.runner.close()
         app.state.catalog.close()

@@ -34,7 +34,9 @@ class Node:
     def lines(self) -> Iterator[str]:
         """The tree as text, a line a node."""
         facts = ", ".join(
-            f"{key} {value}" for key, value in self.facts.items() if value not in ("", None, [])
+            str(value) if key == "sha256" else f"{key} {value}"  # a digest begins with its kind
+            for key, value in self.facts.items()
+            if value not in ("", None, [])
         )
         yield f"{self.kind} {self.name}".rstrip() + (f"  ({facts})" if facts else "")
         for place, child in enumerate(self.children):

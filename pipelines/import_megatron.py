@@ -23,10 +23,11 @@ from curation.base.errors import UsageError
 from curation.base.store import Store, make_dirs
 from curation.shards.megatron import Megatron, strip_final
 from curation.shards.token_stats import write_token_stats
-from curation.shards.tokens import TokenSetManifest, TokenSetWriter
+from curation.shards.tokens import TokenSetManifest
 from mixtures.catalog import Catalog, DatasetVersion
 from pipelines.import_parquet import import_parquet
 from pipelines.import_source import Options, Progress
+from pipelines.tokenize import writer_of
 from pipelines.tokenizers import Tokenizer
 
 SAMPLES = 1000
@@ -130,15 +131,7 @@ def _write_text(path: Path, source: Megatron, tokenizer: Tokenizer) -> None:
 def _write_tokens(
     store: Store, version: DatasetVersion, source: Megatron, tokenizer: Tokenizer
 ) -> TokenSetManifest:
-    writer = TokenSetWriter(
-        store,
-        text_digest=version.text_digest,
-        tokenizer_digest=tokenizer.digest,
-        vocabulary=tokenizer.vocabulary,
-        bos=tokenizer.special.bos,
-        eos=tokenizer.special.eos,
-        pad=tokenizer.special.pad,
-    )
+    writer = writer_of(store, version.manifest, tokenizer)
     if (there := writer.committed()) is not None:
         return there
     row = 0

@@ -57,16 +57,7 @@ def tokenize(
     progress(shards done, shards). `workers` processes where each has PROCESS_BYTES of text and a
     shard, else fewer, and threads for the rest of the workers. The ids are the same.
     """
-    writer = TokenSetWriter(
-        store,
-        text_digest=manifest.text_digest,
-        tokenizer_digest=tokenizer.digest,
-        vocabulary=tokenizer.vocabulary,
-        bos=tokenizer.special.bos,
-        eos=tokenizer.special.eos,
-        pad=tokenizer.special.pad,
-        loss_mask=_has_spans(store, manifest),
-    )
+    writer = writer_of(store, manifest, tokenizer, loss_mask=_has_spans(store, manifest))
     if (there := writer.committed()) is not None:
         if not (writer.target / NAME).exists():
             reader = TokenSetReader(store.root, there)
@@ -84,6 +75,22 @@ def tokenize(
             progress(done, len(manifest.shards))
     write_token_stats(store, manifest, writer.work, writer.offsets)
     return writer.commit(parts=len(manifest.shards))
+
+
+def writer_of(
+    store: Store, manifest: DatasetManifest, tokenizer: Tokenizer, *, loss_mask: bool = False
+) -> TokenSetWriter:
+    """The writer of a version's token set under a tokenizer."""
+    return TokenSetWriter(
+        store,
+        text_digest=manifest.text_digest,
+        tokenizer_digest=tokenizer.digest,
+        vocabulary=tokenizer.vocabulary,
+        bos=tokenizer.special.bos,
+        eos=tokenizer.special.eos,
+        pad=tokenizer.special.pad,
+        loss_mask=loss_mask,
+    )
 
 
 def _run(tasks: Sequence[ShardTask], processes: int, tokenizer: Tokenizer) -> Any:

@@ -22,11 +22,7 @@ def dataset_row(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:
     return {
         "name": version.name,
         "version": version.number,
-        "aliases": [
-            move.alias
-            for move in catalog.aliases("dataset", version.name)
-            if move.version == version.number
-        ],
+        "aliases": catalog.aliases_of("dataset", version.name, version.number),
         "rows": manifest.rows,
         "characters": manifest.characters,
         "bytes": manifest.bytes,

@@ -15,7 +15,6 @@ from api.pages import MEDIA_TYPES, render, rows, static_file
 from api.paging import PageDep
 from awase_client.engine.plan import Plan
 from curation.base.errors import NotFound
-from mixtures.catalog import Catalog
 from mixtures.documents import dropped, kept
 from mixtures.runs import Runs
 
@@ -111,7 +110,7 @@ def dataset_version_page(
         name=name,
         number=version.number,
         path=path,
-        aliases=_aliases(catalog, "dataset", name, version.number),
+        aliases=catalog.aliases_of("dataset", name, version.number),
         tags=notes.tags,
         note=notes.note,
         manifest=manifest,
@@ -163,7 +162,7 @@ def mixture_version_page(request: Request, catalog: CatalogDep, name: str, ref: 
         name=name,
         number=version.number,
         created=version.created,
-        aliases=_aliases(catalog, "mixture", name, version.number),
+        aliases=catalog.aliases_of("mixture", name, version.number),
         text=version.text,
         changes=changes,
         plans=[
@@ -222,10 +221,6 @@ def runs_page(request: Request, catalog: CatalogDep) -> Response:
 @router.get("/runs/{id}", dependencies=[READ])
 def run_page(request: Request, catalog: CatalogDep, id: str) -> Response:
     return _page(request, "run.html", here="runs", json=f"/v1/runs/{id}", run=Runs(catalog).get(id))
-
-
-def _aliases(catalog: Catalog, kind: Any, name: str, number: int) -> list[str]:
-    return [move.alias for move in catalog.aliases(kind, name) if move.version == number]
 
 
 def _spread(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:

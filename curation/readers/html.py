@@ -19,9 +19,8 @@ import pyarrow as pa
 from curation.batch import EXTRACTION, METADATA, Batch, BatchBuilder
 from curation.readers.extractor import ExtractionFailed, extractor
 from curation.readers.records import BadRecords, ReadOptions, whole
-from curation.readers.streams import chunks, decompressed, open_bytes
 from curation.readers.survey import Piece, Surveyed
-from curation.readers.text import decode, decode_as, marked_utf16
+from curation.readers.text import decode, decode_as, marked_utf16, whole_file
 
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.I)
 _HEAD_BYTES = 4096
@@ -96,11 +95,9 @@ def page_document(
 def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
     """One batch with the one document of a page."""
     path = Path(item.path)
-    if piece.stop > options.max_record_bytes:
-        bad.add(path, 0, f"{piece.stop} bytes; a document has at most {options.max_record_bytes}")
+    data = whole_file(item, piece, options, bad)
+    if data is None:
         return
-    with open_bytes(path) as file:
-        data = b"".join(chunks(decompressed(file, item.compression), path))
     decoded = decode_page(data)
     if decoded is None:
         bad.add(path, 0, "in no charset that it declares or that Japanese pages have")

@@ -101,14 +101,22 @@ def _as_euc(data: bytes, text: str) -> str | None:
         return None
 
 
-def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
-    """One batch with the one document of a text file."""
+def whole_file(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> bytes | None:
+    """The bytes of a file that is one document; None, and a bad record, if it is too large."""
     path = Path(item.path)
     if piece.stop > options.max_record_bytes:
         bad.add(path, 0, f"{piece.stop} bytes; a document has at most {options.max_record_bytes}")
-        return
+        return None
     with open_bytes(path) as file:
-        data = b"".join(chunks(decompressed(file, item.compression), path))
+        return b"".join(chunks(decompressed(file, item.compression), path))
+
+
+def read(item: Surveyed, piece: Piece, options: ReadOptions, bad: BadRecords) -> Iterator[Batch]:
+    """One batch with the one document of a text file."""
+    path = Path(item.path)
+    data = whole_file(item, piece, options, bad)
+    if data is None:
+        return
     decoded = decode(data)
     if decoded is None:
         bad.add(path, 0, "not text in UTF-8, UTF-16, cp932, EUC-JP or ISO-2022-JP")

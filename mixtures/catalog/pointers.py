@@ -77,6 +77,10 @@ class Pointers(Versions):
             last[move.alias] = move
         return [move for _, move in sorted(last.items()) if move.version is not None]
 
+    def aliases_of(self, kind: Kind, name: str, number: int) -> list[str]:
+        """The aliases that point at a version, by alias."""
+        return [move.alias for move in self.aliases(kind, name) if move.version == number]
+
     def alias_history(self, kind: Kind, name: str, alias: str) -> list[AliasMove]:
         """Every move of one alias, oldest first; empty where it was never set."""
         self._alias_now(kind, name, alias)

@@ -291,11 +291,7 @@ def _row(catalog: Catalog, version: DatasetVersion) -> dict[str, Any]:
         "name": version.name,
         "version": version.number,
         "digest": version.digest,
-        "aliases": [
-            move.alias
-            for move in catalog.aliases("dataset", version.name)
-            if move.version == version.number
-        ],
+        "aliases": catalog.aliases_of("dataset", version.name, version.number),
         "rows": manifest.rows,
         "characters": manifest.characters,
         "bytes": manifest.bytes,

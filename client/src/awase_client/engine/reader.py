@@ -181,14 +181,6 @@ class Engine:
         found = [self.order.positions(s, q) for q in sequences]
         return sorted(int(p) for positions in found for p in positions)
 
-    def warm(self) -> None:
-        """Load the compiled kernels now, where numba is there: for servers."""
-        self._asked = NUMPY_POSITIONS + 1
-        if self.order.total:
-            for count in (1, NUMPY_POSITIONS + 1):
-                self.order.locate(np.zeros(count, np.int64))
-        self._compiled(0)
-
     def _reader(self, source: int, split: Split) -> ViewReader:
         return ViewReader(self.root, self._shelves[split].view(source), split)
 

@@ -39,7 +39,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 DOMAIN_TAG = b"awase-shuffle-1"
-ROUNDS = 8
 MAX_SEQUENCES = 2**62
 
 Int64 = NDArray[np.int64]
