@@ -50,16 +50,18 @@ def larger_table(
     return new_key, new_ids
 
 
+SMALLEST = 1 << 17  # chunks and words that there is room for at first
+
+
 class Room:
     """The memo of chunks, the words they have, and how many there are (`count`)."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, *, chunks: int = 0) -> None:
+        """Empty tables, as a new process has them; they need not grow for so many chunks."""
         self.tables = tables
-        self.clear()
-
-    def clear(self) -> None:
-        """Empty both, as a new process has them."""
-        size = 1 << 17
+        size = SMALLEST
+        while size < chunks + 4:
+            size *= 2
         self.memo = m.Memo(
             np.zeros(2 * size, np.uint64),
             np.zeros(2 * size, np.int32),
@@ -80,6 +82,11 @@ class Room:
         )
         self.count = np.zeros(6, np.int64)
         self.scratch = scratch(1 << 12)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both tables, used or not."""
+        return sum(array.nbytes for array in (*self.memo, *self.vocabulary))
 
     def grow(self, *, chunks: int, words: int, chunk_words: int, size: int) -> None:
         """Make room in every table for so many more, of `size` bytes; arrays in use elsewhere stay

@@ -24,12 +24,23 @@ from curation.words.batch import WordBatch
 from curation.words.english import memo as m
 from curation.words.english.room import Room, scratch
 from curation.words.english.tables import Tables, read_tables
-from curation.words.english.vocabulary import CHUNK_BYTES, CHUNK_WORDS, CHUNKS, DECLINED, WORDS
+from curation.words.english.vocabulary import (
+    CHUNK_BYTES,
+    CHUNK_WORDS,
+    CHUNKS,
+    DECLINED,
+    WORD_BYTES,
+    WORDS,
+)
 
-# A batch that starts with more chunks or words than this starts with an empty memo. A batch of 4 MB
-# of new words adds nearly as many, so that the tables, which grow by doubling, stop at 1 M chunks
-# and words: about 150 MB.
+# A batch that starts with more chunks or words than this starts with an empty memo, as does one
+# that starts with more than 4 times this of words in chunks, or 64 times this of bytes (32 MiB).
 MEMO_ENTRIES = 1 << 19
+_WORDS_PER_CHUNK = 4
+_BYTES_PER_CHUNK = 64
+# A quarter of all these where most chunks of the last batch were new: its memo helps no other, and
+# tables hold one batch of hostile text, not two.
+_SMALL = 4
 _WINDOWS = 50_000
 _WINDOW_BYTES = 500
 
@@ -80,6 +91,7 @@ class EnglishWords:
         self._windows: dict[tuple[str, str, str], list[str]] = {}
         self.asked = 0  # how often spaCy was asked
         self.looked_up = self.missed = 0  # chunks of all texts so far, and those not in the memo
+        self._room = Room(self.tables)
         self._reset()
 
     def reserve(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
@@ -127,12 +139,13 @@ class EnglishWords:
             recent = self._remembered(texts)
             if recent is not None:
                 return recent
-            count = self._room.count
-            if count[CHUNKS] > self._limit or count[WORDS] > self._limit:
+            if self._is_full():
                 self._recent.clear()
                 self._windows.clear()
-                self._reset()
+                self._reset(chunks=int(self._room.count[CHUNKS]) if self._useless else 0)
+            before = int(self._room.count[CHUNKS])
             chunks = self._find(texts)
+            self._useless = 2 * (int(self._room.count[CHUNKS]) - before) > len(chunks.found)
             batch = chunks.batch()
             self._recent = [*self._recent[-1:], (texts, chunks, batch)]
             return chunks, batch
@@ -144,8 +157,20 @@ class EnglishWords:
                 return chunks, batch
         return None
 
-    def _reset(self) -> None:
-        self._room = Room(self.tables)
+    def _is_full(self) -> bool:
+        """Is the memo to be emptied before the next batch?"""
+        count = self._room.count
+        limit = self._limit // _SMALL if self._useless else self._limit
+        return bool(
+            max(count[CHUNKS], count[WORDS]) > limit
+            or count[CHUNK_WORDS] > _WORDS_PER_CHUNK * limit
+            or max(count[CHUNK_BYTES], count[WORD_BYTES]) > _BYTES_PER_CHUNK * limit
+        )
+
+    def _reset(self, *, chunks: int = 0) -> None:
+        del self._room  # the old tables go before the new ones are made
+        self._room = Room(self.tables, chunks=chunks)
+        self._useless = False  # were most chunks of the last batch new?
         self._declined = np.zeros(1 << 12, np.int64)
         for word in self._reserved:
             self._room.number(word)
@@ -157,7 +182,8 @@ class EnglishWords:
         starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
         ptr = np.zeros(len(offsets), np.int64)
         n = m.find_chunks(data, offsets, keys, starts, ends, ptr)
-        starts, ends, keys = starts[:n], ends[:n], keys[:n]
+        starts, ends = starts[:n].copy(), ends[:n].copy()  # kept: not with the room that is left
+        keys = keys[:n]
         found = np.empty(n, np.int32)
         missing = np.empty(n, np.int64)
         new = m.look_up(data, starts, ends, keys, self._room.memo, found, missing)

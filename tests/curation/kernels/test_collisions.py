@@ -48,7 +48,7 @@ def test_chunks_of_one_key_keep_their_words():
     one, other = chunk_twins()
     first, second = keys_of(f"{one} {other}")
     assert first == second
-    words = EnglishWords()
+    words = EnglishWords(memo_entries=1 << 21)
     for text in (f"{one} {other} {one}", f"{other} {one} {other}"):
         batch = words.split(pa.array([text], pa.large_string()))
         ids = batch.ids.tolist()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from curation.words.english.check import sample_chunks
 from curation.words.english.splitter import EnglishWords, english_words
 from curation.words.english.tables import Unsupported, read_tables
+from curation.words.english.vocabulary import CHUNK_BYTES
 from tests.curation.made_text import english_documents
 
 
@@ -104,13 +105,38 @@ def test_the_name_that_spacy_fails_on_is_a_word_like_others():
 
 
 def test_tables_that_grow_keep_their_words():
-    words = EnglishWords()
+    words = EnglishWords(memo_entries=1 << 21)
     texts = [" ".join(f"w{i}x{k}" for i in range(4000)) for k in range(40)]
     batch = words.split(pa.array(texts, pa.large_string()))
     assert len(batch.ids) == 160_000
     assert len(set(batch.ids.tolist())) == 160_000
     again = words.split(pa.array(list(reversed(texts)), pa.large_string()))
     assert again.ids[-4000:].tolist() == batch.ids[:4000].tolist()
+
+
+def test_tables_stay_as_large_as_one_batch_of_new_words_needs():
+    words = EnglishWords()
+    count, known = 140_000, []
+    for first in range(0, 4 * count, count):
+        batch = pa.array(
+            [" ".join(f"w{i}" for i in range(first, first + count))], pa.large_string()
+        )
+        assert len(set(words.split(batch).ids.tolist())) == count
+        known.append(words._room.nbytes)
+    # 155 bytes a chunk and its word, places of tables twice over, all rounded up by doubling
+    assert max(known) < 2 * 2 * 155 * count
+
+
+def test_tables_are_emptied_after_so_many_bytes_of_long_chunks():
+    words = EnglishWords(memo_entries=1 << 12)  # 256 KiB
+    sizes = []
+    for first in range(0, 12 * 32, 32):
+        chunks = [f"{k}" + "a" * 4000 for k in range(first, first + 32)]
+        # known words before and behind: most chunks are not new
+        words.split(pa.array([" ".join(["x"] * 50 + chunks)], pa.large_string()))
+        sizes.append(len(words._room.memo.text) + len(words._room.vocabulary.text))
+        assert words._room.count[CHUNK_BYTES] < (256 << 10) + 33 * 4004
+    assert sizes[-1] == sizes[0]
 
 
 def test_reserved_words_keep_their_numbers():
