@@ -91,6 +91,7 @@ class EnglishWords:
         self._windows: dict[tuple[str, str, str], list[str]] = {}
         self.asked = 0  # how often spaCy was asked
         self.looked_up = self.missed = 0  # chunks of all texts so far, and those not in the memo
+        self._useless = False  # were most chunks of the last batch new?
         self._room = Room(self.tables)
         self._reset()
 
@@ -170,7 +171,6 @@ class EnglishWords:
     def _reset(self, *, chunks: int = 0) -> None:
         del self._room  # the old tables go before the new ones are made
         self._room = Room(self.tables, chunks=chunks)
-        self._useless = False  # were most chunks of the last batch new?
         self._declined = np.zeros(1 << 12, np.int64)
         for word in self._reserved:
             self._room.number(word)
