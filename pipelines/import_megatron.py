@@ -23,7 +23,7 @@ from curation.base.errors import UsageError
 from curation.base.store import Store, make_dirs
 from curation.shards.megatron import Megatron, strip_final
 from curation.shards.token_stats import write_token_stats
-from curation.shards.tokens import TokenSetManifest
+from curation.shards.tokens import TokenSetManifest, TokenSetWriter
 from mixtures.catalog import Catalog, DatasetVersion
 from pipelines.import_parquet import import_parquet
 from pipelines.import_source import Options, Progress
@@ -72,7 +72,9 @@ def import_megatron(
         version = import_parquet(store, catalog, name, [text], options, progress=progress)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    token_set = _write_tokens(store, version, source, tokenizer)
+    writer = writer_of(store, version.manifest, tokenizer)
+    with writer.alone():
+        token_set = _write_tokens(writer, version, source, tokenizer)
     catalog.register_token_set(token_set.text_digest, token_set.tokenizer_digest)
     return Imported(version, token_set, samples, differing)
 
@@ -129,9 +131,8 @@ def _write_text(path: Path, source: Megatron, tokenizer: Tokenizer) -> None:
 
 
 def _write_tokens(
-    store: Store, version: DatasetVersion, source: Megatron, tokenizer: Tokenizer
+    writer: TokenSetWriter, version: DatasetVersion, source: Megatron, tokenizer: Tokenizer
 ) -> TokenSetManifest:
-    writer = writer_of(store, version.manifest, tokenizer)
     if (there := writer.committed()) is not None:
         return there
     row = 0
@@ -146,5 +147,5 @@ def _write_tokens(
                         characters=sum(map(len, texts)),
                     )
         row += shard.rows
-    write_token_stats(store, version.manifest, writer.work, writer.offsets)
+    write_token_stats(writer.store, version.manifest, writer.work, writer.offsets)
     return writer.commit(parts=len(version.manifest.shards))

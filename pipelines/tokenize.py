@@ -58,6 +58,21 @@ def tokenize(
     shard, else fewer, and threads for the rest of the workers. The ids are the same.
     """
     writer = writer_of(store, manifest, tokenizer, loss_mask=_has_spans(store, manifest))
+    there = writer.committed()
+    if there is not None and (writer.target / NAME).exists():
+        return there
+    with writer.alone():
+        return _made(writer, manifest, tokenizer, workers, progress)
+
+
+def _made(
+    writer: TokenSetWriter,
+    manifest: DatasetManifest,
+    tokenizer: Tokenizer,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> TokenSetManifest:
+    store = writer.store
     if (there := writer.committed()) is not None:
         if not (writer.target / NAME).exists():
             reader = TokenSetReader(store.root, there)

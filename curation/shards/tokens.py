@@ -6,14 +6,16 @@ the set will be; a part counts as done once its record is there, and `commit` re
 
     writer = TokenSetWriter(store, text_digest=..., tokenizer_digest=..., vocabulary=32_000,
                             bos=1, eos=2, pad=None)
-    if writer.done(0) is None:
-        with writer.part(0) as part:
-            part.append(tokens, offsets, bytes=..., characters=...)
-    manifest = writer.commit(parts=1)
+    with writer.alone():
+        if writer.done(0) is None:
+            with writer.part(0) as part:
+                part.append(tokens, offsets, bytes=..., characters=...)
+        manifest = writer.commit(parts=1)
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -96,6 +98,17 @@ class TokenSetWriter:
         )
         self.target = store.token_set_dir(text_digest, tokenizer_digest)
         self.work = store.work_dir(digest_of({"kind": "tokens", "set": self.plan.to_document()}))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the set's lock: who makes the same set waits, and then finds it made."""
+        lock = self.work.with_name(f"{self.work.name}.lock")
+        with disk_errors(lock):
+            make_dirs(lock.parent)
+            file = lock.open("ab")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def committed(self) -> TokenSetManifest | None:
         """The manifest if the set is there already."""

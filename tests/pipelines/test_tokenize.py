@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,24 @@ def test_row_k_of_the_set_is_row_k_of_the_version(
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert pools == ({2: 1} if (workers, process_bytes) == (2, 1) else {})
     assert tokenize(store, version, tokenizer) == tokens
+
+
+def test_who_makes_the_same_set_waits_and_finds_it_made(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    version = commit_version(store, [{"text": list(shard)} for shard in SHARDS])
+    with ThreadPoolExecutor(1) as pool:
+        other: list[Future[TokenSetManifest]] = []
+
+        def progress(done: int, total: int) -> None:
+            if done == 1:
+                other.append(pool.submit(tokenize, store, version, tokenizer))
+                assert not wait(other, timeout=0.5).done, "two at work on one set"
+
+        made = tokenize(store, version, tokenizer, workers=1, progress=progress)
+        assert other[0].result() == made
+    assert read_set(store, made)
 
 
 def test_a_shard_with_other_rows_than_its_manifest_is_refused(

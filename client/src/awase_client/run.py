@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from awase_client.cursor import Cursor, plan_digest
 from awase_client.errors import BadCursor, CorruptFrame, PlanMismatch
-from awase_client.transport import Asker, Options, check_key, check_url, read_json
+from awase_client.transport import Asker, Options, check_url, read_json
 
 PREFIX = "run:"
 
@@ -27,7 +27,6 @@ class Run:
         self.id = id
         if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
             raise BadCursor(f"run:{id} is followed through servers, by URL, not through {urls!r}")
-        check_key(key)
         self._asker = Asker(
             [check_url(url) for url in urls], key=key, options=options, first=0, stop=Event()
         )

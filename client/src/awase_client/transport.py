@@ -91,7 +91,6 @@ class Servers:
         self.key = key
         self.options = options
         self.urls = [check_url(url) for url in urls]
-        check_key(key)
         self._next = 0
         self._lock = Lock()
 
@@ -124,6 +123,7 @@ class Asker:
     def __init__(
         self, urls: Sequence[str], *, key: str | None, options: Options, first: int, stop: Event
     ) -> None:
+        check_key(key)
         self._urls = urls
         self._key = key
         self._options = options
