@@ -14,6 +14,8 @@ from starlette.responses import Response
 from api.caching import json_response
 from api.problems import Problem
 from api.settings import Settings
+from mixtures.catalog import Catalog
+from mixtures.runs import Run, Runs
 
 Item = TypeVar("Item")
 
@@ -48,6 +50,14 @@ class Page:
         """The name that a listing by name goes on after, "" from the start."""
         after = self.after(str)
         return after[0] if after else ""
+
+    def runs(self, catalog: Catalog) -> tuple[Sequence[Run], Sequence[Any] | None]:
+        """The runs of this page, newest first, and the last one's key if more follow."""
+        after = self.after(str, str)
+        found = Runs(catalog).all(
+            after=(after[0], after[1]) if after else None, limit=self.limit + 1
+        )
+        return self.cut(found, lambda run: [run.created, run.id])
 
     def cut(
         self, found: Sequence[Item], key: Callable[[Item], Sequence[Any]]

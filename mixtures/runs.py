@@ -131,9 +131,12 @@ class Runs:
         with self._catalog.database.write() as rows:
             return _run(rows, self._held(rows, id))
 
-    def all(self) -> list[Run]:
-        """Every run, newest first."""
-        query = select(runs).order_by(runs.c.created.desc(), runs.c.id)
+    def all(self, *, after: tuple[str, str] | None = None, limit: int | None = None) -> list[Run]:
+        """Runs, newest first; after: (created, id) of the last one seen."""
+        query = select(runs).order_by(runs.c.created.desc(), runs.c.id).limit(limit)
+        if after is not None:
+            older = runs.c.created < after[0]
+            query = query.where(older | ((runs.c.created == after[0]) & (runs.c.id > after[1])))
         with self._catalog.database.read() as rows:
             return [_run(rows, row) for row in rows.execute(query).all()]
 

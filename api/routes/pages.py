@@ -214,8 +214,16 @@ def plan_page(request: Request, catalog: CatalogDep, store: StoreDep, digest: st
 
 
 @router.get("/runs", dependencies=[READ])
-def runs_page(request: Request, catalog: CatalogDep) -> Response:
-    return _page(request, "runs.html", here="runs", runs=Runs(catalog).all())
+def runs_page(request: Request, catalog: CatalogDep, page: PageDep) -> Response:
+    shown, last = page.runs(catalog)
+    return _page(
+        request,
+        "runs.html",
+        here="runs",
+        json="/v1/runs",
+        runs=shown,
+        next=None if last is None else page.following(last),
+    )
 
 
 @router.get("/runs/{id}", dependencies=[READ])

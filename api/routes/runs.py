@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.caching import json_response
 from api.deps import CatalogDep, StoreDep, require
+from api.paging import PageDep
 from curation.base.errors import UsageError
 from mixtures.journal import Change, enter
 from mixtures.publish import read_published
@@ -52,9 +53,10 @@ def post_run(catalog: CatalogDep, body: NewRun) -> Response:
 
 
 @router.get("", dependencies=[_READ])
-def list_runs(request: Request, catalog: CatalogDep) -> Response:
-    """Every run, newest first."""
-    return json_response(request, {"items": [run.to_document() for run in Runs(catalog).all()]})
+def list_runs(catalog: CatalogDep, page: PageDep) -> Response:
+    """Runs, newest first."""
+    shown, last = page.runs(catalog)
+    return page.respond([run.to_document() for run in shown], last)
 
 
 @router.get("/{id}", dependencies=[_READ])

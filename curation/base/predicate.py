@@ -7,8 +7,8 @@
 
 Null rules are SQL's: a comparison with null is null, `and`/`or`/`not` are three-valued, and a row
 is selected where the whole is true. NaN counts as null. Integers are compared exactly with any
-number; floats as 64-bit. Strings compare by code point. tests/curation/base/test_predicate.py holds
-both engines and a plain evaluator against each other.
+number; floats as 64-bit. Strings compare by code point. Both engines and a plain evaluator are held
+against each other (tests/curation/base/test_predicate_engines.py).
 """
 
 from __future__ import annotations

@@ -75,6 +75,23 @@ def test_a_run_is_made_leased_and_continued(client: TestClient, stream: Stream) 
     assert [each["id"] for each in client.get("/v1/runs").json()["items"]] == ["one"]
 
 
+def test_runs_are_listed_by_pages(client: TestClient, stream: Stream) -> None:
+    for number in range(5):
+        client.post("/v1/runs", json={"plan": stream.plan, "id": f"page-{number}"})
+    whole = [run["id"] for run in client.get("/v1/runs").json()["items"]]
+    assert {f"page-{number}" for number in range(5)} <= set(whole)
+    seen, path = [], "/v1/runs?limit=2"
+    while path is not None:
+        answer = client.get(path)
+        found = answer.json()
+        assert len(found["items"]) <= 2
+        assert ("link" in answer.headers) is (found["next"] is not None)
+        seen += [run["id"] for run in found["items"]]
+        path = found["next"]
+    assert seen == whole
+    assert 'href="/runs?cursor=' in client.get("/runs?limit=2").text.replace("limit=2&amp;", "")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
