@@ -38,8 +38,9 @@ from curation.words.english.vocabulary import (
 MEMO_ENTRIES = 1 << 19
 _WORDS_PER_CHUNK = 4
 _BYTES_PER_CHUNK = 64
-# A quarter of all these where most chunks of the last batch were new: its memo helps no other, and
+# A batch with more than this share of new chunks has an empty memo from a quarter of these on: so
 # tables hold one batch of hostile text, not two.
+_NEW = 0.75
 _SMALL = 4
 _WINDOWS = 50_000
 _WINDOW_BYTES = 500
@@ -91,7 +92,6 @@ class EnglishWords:
         self._windows: dict[tuple[str, str, str], list[str]] = {}
         self.asked = 0  # how often spaCy was asked
         self.looked_up = self.missed = 0  # chunks of all texts so far, and those not in the memo
-        self._useless = False  # were most chunks of the last batch new?
         self._room = Room(self.tables)
         self._reset()
 
@@ -101,8 +101,6 @@ class EnglishWords:
             new = [word for word in dict.fromkeys(words) if word not in self._reserved]
             if new:
                 self._reserved += new
-                self._recent.clear()
-                self._windows.clear()
                 self._reset()
             return np.array([self._reserved.index(word) for word in words], np.int32)
 
@@ -131,8 +129,6 @@ class EnglishWords:
     def forget(self) -> None:
         """Empty the memo, as a new process has it."""
         with self._lock:
-            self._recent.clear()
-            self._windows.clear()
             self._reset()
 
     def _split(self, texts: pa.Array) -> tuple[Chunks, WordBatch]:
@@ -140,13 +136,9 @@ class EnglishWords:
             recent = self._remembered(texts)
             if recent is not None:
                 return recent
-            if self._is_full():
-                self._recent.clear()
-                self._windows.clear()
-                self._reset(chunks=int(self._room.count[CHUNKS]) if self._useless else 0)
-            before = int(self._room.count[CHUNKS])
+            if self._holds(self._limit):
+                self._reset()
             chunks = self._find(texts)
-            self._useless = 2 * (int(self._room.count[CHUNKS]) - before) > len(chunks.found)
             batch = chunks.batch()
             self._recent = [*self._recent[-1:], (texts, chunks, batch)]
             return chunks, batch
@@ -158,10 +150,9 @@ class EnglishWords:
                 return chunks, batch
         return None
 
-    def _is_full(self) -> bool:
-        """Is the memo to be emptied before the next batch?"""
+    def _holds(self, limit: int) -> bool:
+        """Does the memo hold more than so many entries, or words and bytes of as many?"""
         count = self._room.count
-        limit = self._limit // _SMALL if self._useless else self._limit
         return bool(
             max(count[CHUNKS], count[WORDS]) > limit
             or count[CHUNK_WORDS] > _WORDS_PER_CHUNK * limit
@@ -169,6 +160,8 @@ class EnglishWords:
         )
 
     def _reset(self, *, chunks: int = 0) -> None:
+        self._recent.clear()
+        self._windows.clear()
         del self._room  # the old tables go before the new ones are made
         self._room = Room(self.tables, chunks=chunks)
         self._declined = np.zeros(1 << 12, np.int64)
@@ -187,6 +180,9 @@ class EnglishWords:
         found = np.empty(n, np.int32)
         missing = np.empty(n, np.int64)
         new = m.look_up(data, starts, ends, keys, self._room.memo, found, missing)
+        if new > _NEW * n and self._holds(self._limit // _SMALL):
+            self._reset(chunks=int(self._room.count[CHUNKS]))
+            new = m.look_up(data, starts, ends, keys, self._room.memo, found, missing)
         missing = missing[:new]
         self.looked_up += n
         self.missed += len(missing)
