@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import regex  # type: ignore[import-untyped,unused-ignore]
 
 from awase_client.engine.jit import njit
@@ -167,7 +168,6 @@ def simplified(texts: pa.Array) -> pa.Array:
         return found
     from datatrove.utils.text import simplify_text
 
-    rows = found.to_pylist()
-    for row in np.flatnonzero(ask).tolist():
-        rows[row] = simplify_text(ordered("NFD", texts[row].as_py()))
-    return pa.array(rows, pa.large_string())
+    rows = np.flatnonzero(ask).tolist()
+    asked = [simplify_text(ordered("NFD", texts[row].as_py())) for row in rows]
+    return pc.replace_with_mask(found, pa.array(ask), pa.array(asked, pa.large_string()))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.base.errors import Failed
+from curation.kernels.utf8 import well_formed
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -24,14 +25,12 @@ def utf8_view(texts: pa.Array) -> tuple[Bytes, Offsets]:
 
     Both are read-only views of the Arrow buffers wherever the array already is a `large_string`
     without nulls, so that every kernel meets one array type and is compiled once. Kernels read
-    past a lead byte without asking, so bytes that are not UTF-8 raise Failed here (1.3 GB/s).
+    past a lead byte without asking, so bytes that are not UTF-8 raise Failed here.
     """
     if texts.type != pa.large_string():
         texts = texts.cast(pa.large_string())
     if texts.null_count:
         texts = texts.fill_null("")
-    if not any(same_memory(known, texts) for known in tuple(_valid)):
-        _validate(texts)
     _, offsets_buffer, bytes_buffer = texts.buffers()
     if offsets_buffer is None or len(texts) == 0:
         offsets = np.zeros(1, np.int64)
@@ -44,16 +43,21 @@ def utf8_view(texts: pa.Array) -> tuple[Bytes, Offsets]:
         data = np.frombuffer(bytes_buffer, np.uint8)
     data.flags.writeable = False
     offsets.flags.writeable = False
+    if not any(same_memory(known, texts) for known in tuple(_valid)):
+        _validate(texts, data, offsets)
     return data, offsets
 
 
-def _validate(texts: pa.Array) -> None:
-    try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise Failed(
-            f"a text of this batch of {len(texts)} is not UTF-8 ({error}): decode it in the reader"
-        ) from error
+def _validate(texts: pa.Array, data: Bytes, offsets: Offsets) -> None:
+    """The kernel is several times as fast as Arrow, which says what is wrong and where."""
+    if not well_formed(data, offsets):
+        try:
+            texts.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise Failed(
+                f"a text of this batch of {len(texts)} is not UTF-8 ({error}): decode it in the "
+                "reader"
+            ) from error
     _valid[:] = [texts]
 
 

@@ -89,6 +89,22 @@ four_bytes = _loader(32)
 
 
 @intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+def put_eight(typingctx: Any, array: Any, index: Any, number: Any) -> Any:
+    """array[index:index + 8] of a uint8 array = the bytes of a uint64, by one store; no bounds are
+    checked."""
+    if array.dtype != nb.types.uint8 or not isinstance(index, nb.types.Integer):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[0]).data
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(64).as_pointer())
+        builder.store(args[2], pointer, align=1)
+        return context.get_dummy_value()
+
+    return nb.types.void(array, index, nb.types.uint64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
 def _trailing_zeros(typingctx: Any, number: Any) -> Any:
     """Zero bits below the lowest one bit of a uint64, 64 for 0."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from awase_client.engine.jit import njit
+from curation.kernels.hashing import eight_bytes
 
 
 @njit(inline="always")
@@ -130,3 +131,63 @@ def count_chars(b, s, e):  # type: ignore[no-untyped-def]
     for i in range(s, e):
         n += (b[i] & 0xC0) != 0x80
     return n
+
+
+@njit(inline="always")
+def _well_formed(b, i, e):  # type: ignore[no-untyped-def]
+    """Length of the character at i if it is one of Unicode's table 3-7 and ends by e, else 0."""
+    c = b[i]
+    if c < 0x80:
+        return 1
+    if c < 0xC2 or c > 0xF4 or i + 1 >= e:
+        return 0
+    second = b[i + 1]
+    if c < 0xE0:
+        return 2 if second & 0xC0 == 0x80 else 0
+    if i + 2 >= e or b[i + 2] & 0xC0 != 0x80:
+        return 0
+    if c < 0xF0:
+        low = 0xA0 if c == 0xE0 else 0x80
+        high = 0x9F if c == 0xED else 0xBF
+        return 3 if low <= second <= high else 0
+    low = 0x90 if c == 0xF0 else 0x80
+    high = 0x8F if c == 0xF4 else 0xBF
+    if i + 3 >= e or b[i + 3] & 0xC0 != 0x80:
+        return 0
+    return 4 if low <= second <= high else 0
+
+
+_TOPS = np.uint64(0x8080808080808080)
+_THREE, _THREE_BYTES = np.uint64(0xC0C0F0), np.uint64(0x8080E0)
+_LEAD, _E0, _ED = np.uint64(0xFF), np.uint64(0xE0), np.uint64(0xED)
+
+
+@njit(nogil=True, cache=True)
+def well_formed(b, offsets):  # type: ignore[no-untyped-def]
+    """Is every b[offsets[k]:offsets[k + 1]] UTF-8, the offsets ascending and within b?"""
+    if offsets[0] < 0:
+        return False
+    for d in range(len(offsets) - 1):
+        i = offsets[d]
+        e = offsets[d + 1]
+        if e < i or e > len(b):
+            return False
+        while i + 8 <= e:
+            word = eight_bytes(b, i)
+            if word & _TOPS == np.uint64(0):
+                i += 8
+                continue
+            lead = word & _LEAD
+            if word & _THREE == _THREE_BYTES and lead != _E0 and lead != _ED:
+                i += 3
+                continue
+            width = _well_formed(b, i, e)
+            if width == 0:
+                return False
+            i += width
+        while i < e:
+            width = _well_formed(b, i, e)
+            if width == 0:
+                return False
+            i += width
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from awase_client.engine.jit import njit
-from curation.kernels.hashing import eight_bytes, four_bytes
+from curation.kernels.hashing import eight_bytes, four_bytes, put_eight
 
 _P1 = np.uint64(0x9E3779B185EBCA87)
 _P2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -63,6 +63,54 @@ def xxh64(b, s, e):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(32))
 
 
+# N-grams hashed at a time: they and their bytes stay in the second-level cache.
+_BLOCK = 8192
+_BLOCK_BYTES = 1 << 17
+_SIZES = 256  # n-grams of as many bytes are sorted by length, longer ones come last
+
+
+@njit(nogil=True)
+def _join(ids, first, last, word_ptr, text, separator, joined, o, starts):  # type: ignore[no-untyped-def]
+    """Write the words ids[first:last], `separator` behind each, to joined[o:], where they start to
+    `starts`; past the last. `joined` has room for eight bytes more."""
+    safe = len(text) - 8
+    for k in range(last - first):
+        w = ids[first + k]
+        i = word_ptr[w]
+        size = word_ptr[w + 1] - i
+        starts[k] = o
+        done = np.int64(0)
+        while done < size and i + done <= safe:  # nearly all words: one load and one store
+            put_eight(joined, o + done, eight_bytes(text, i + done))
+            done += 8
+        while done < size:
+            joined[o + done] = text[i + done]
+            done += 1
+        o += size
+        joined[o] = separator
+        o += 1
+    starts[last - first] = o
+    return o
+
+
+@njit(nogil=True)
+def _hash_by_size(b, begin, size, count, order, hashes):  # type: ignore[no-untyped-def]
+    """hashes[k] of b[begin[k]:begin[k] + size[k]], those of one length one after the other: the
+    processor foresees each branch, and works on several at a time."""
+    places = np.zeros(_SIZES + 1, np.int64)
+    for k in range(count):
+        places[min(size[k], _SIZES - 1) + 1] += 1
+    for n in range(_SIZES):
+        places[n + 1] += places[n]
+    for k in range(count):
+        n = min(size[k], _SIZES - 1)
+        order[places[n]] = k
+        places[n] += 1
+    for q in range(count):
+        k = order[q]
+        hashes[k] = xxh64(b, begin[k], begin[k] + size[k])
+
+
 @njit(nogil=True, cache=True)
 def hash_ngrams(ids, ptr, word_ptr, text, n, separator):  # type: ignore[no-untyped-def]
     """(uint64[m], int64[documents + 1]): XXH64 of every n-gram of words, joined by `separator`.
@@ -72,34 +120,38 @@ def hash_ngrams(ids, ptr, word_ptr, text, n, separator):  # type: ignore[no-unty
     documents = len(ptr) - 1
     most = 0
     longest = 0
-    total = 0
-    for d in range(documents):
-        count = ptr[d + 1] - ptr[d]
-        total += max(0, count - n + 1)
-        most = max(most, count)
-        size = 0
-        for i in range(ptr[d], ptr[d + 1]):
-            size += word_ptr[ids[i] + 1] - word_ptr[ids[i]] + 1
-        longest = max(longest, size)
-    joined = np.empty(longest + 8, np.uint8)
-    starts = np.empty(most + 1, np.int64)
-    hashes = np.empty(total, np.uint64)
+    sizes = np.zeros(documents, np.int64)
     hash_ptr = np.zeros(documents + 1, np.int64)
-    at = 0
     for d in range(documents):
         count = ptr[d + 1] - ptr[d]
-        o = 0
+        hash_ptr[d + 1] = hash_ptr[d] + max(0, count - n + 1)
+        most = max(most, count)
+        for i in range(ptr[d], ptr[d + 1]):
+            sizes[d] += word_ptr[ids[i] + 1] - word_ptr[ids[i]] + 1
+        longest = max(longest, sizes[d])
+    joined = np.empty(max(longest, _BLOCK_BYTES) + 8, np.uint8)
+    starts = np.empty(most + 1, np.int64)
+    room = max(most, _BLOCK)
+    begin = np.empty(room, np.int64)
+    size = np.empty(room, np.int64)
+    order = np.empty(room, np.int64)
+    hashes = np.empty(hash_ptr[documents], np.uint64)
+    done = np.int64(0)
+    waiting = np.int64(0)
+    o = np.int64(0)
+    for d in range(documents):
+        count = hash_ptr[d + 1] - hash_ptr[d]
+        if count == 0:
+            continue
+        if waiting + count > room or o + sizes[d] > len(joined) - 8:
+            _hash_by_size(joined, begin, size, waiting, order, hashes[done:])
+            done += waiting
+            waiting = np.int64(0)
+            o = np.int64(0)
+        o = _join(ids, ptr[d], ptr[d + 1], word_ptr, text, separator, joined, o, starts)
         for k in range(count):
-            w = ids[ptr[d] + k]
-            starts[k] = o
-            for i in range(word_ptr[w], word_ptr[w + 1]):
-                joined[o] = text[i]
-                o += 1
-            joined[o] = separator
-            o += 1
-        starts[count] = o
-        for k in range(count - n + 1):
-            hashes[at] = xxh64(joined, starts[k], starts[k + n] - 1)
-            at += 1
-        hash_ptr[d + 1] = at
+            begin[waiting + k] = starts[k]
+            size[waiting + k] = starts[k + n] - 1 - starts[k]
+        waiting += count
+    _hash_by_size(joined, begin, size, waiting, order, hashes[done:])
     return hashes, hash_ptr

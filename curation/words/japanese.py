@@ -20,7 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from awase_client.engine.jit import njit
-from curation.kernels.buffers import same_memory
+from curation.kernels.buffers import Bytes, Offsets, same_memory, utf8_view
+from curation.kernels.word_table import cut_as, fill_slots, number_words
 from curation.words.batch import WordBatch
 from curation.words.english.room import larger
 from curation.words.english.vocabulary import describe
@@ -79,6 +80,7 @@ class JapaneseWords:
         self._tokenizer: Any = Dictionary().tokenizer(mode=SplitMode.A)
         self._limit = table_words
         self._reserved: list[str] = []
+        self._morphemes = self._tokenizer.tokenize("")  # filled anew by each call
         self._lock = threading.Lock()
         self._recent: list[tuple[pa.Array, WordBatch]] = []
         self._reset()
@@ -90,7 +92,7 @@ class JapaneseWords:
             if new:
                 self._reserved += new
                 self._reset()
-            return np.array([self._numbers[word] for word in words], np.int32)
+            return self._numbered(words)
 
     def split(self, texts: pa.Array) -> WordBatch:
         """Words of every text; the last texts are remembered, as several steps ask for them."""
@@ -98,7 +100,7 @@ class JapaneseWords:
             for known, batch in self._recent:
                 if same_memory(known, texts):
                     return batch
-            if len(self._numbers) > self._limit:
+            if self._known > self._limit:
                 self._reset()
             batch = self._split(texts)
             self._recent = [*self._recent[-1:], (texts, batch)]
@@ -128,49 +130,69 @@ class JapaneseWords:
 
     def _reset(self) -> None:
         self._recent = []
-        self._numbers: dict[str, int] = {}
+        self._known = 0
         self._features = np.zeros((1 << 14, 4), np.uint64)
         self._word_ptr = np.zeros((1 << 14) + 1, np.int64)
         self._text = np.zeros(1 << 17, np.uint8)
-        for word in self._reserved:
-            self._numbers.setdefault(word, len(self._numbers))
-        self._describe(0)
+        self._slots = np.full(1 << 15, -1, np.int32)
+        self._numbered(self._reserved)
 
     def _split(self, texts: pa.Array) -> WordBatch:
-        numbers = self._numbers
-        before = len(numbers)
-        ptr = np.zeros(len(texts) + 1, np.int64)
-        ids: list[npt.NDArray[np.int32]] = []
-        for row, text in enumerate(texts.to_pylist()):
-            words = self.words(text or "")
-            found = [numbers.setdefault(word, len(numbers)) for word in words]
-            ids.append(np.array(found, np.int32))
-            ptr[row + 1] = ptr[row] + len(found)
-        self._describe(before)
-        joined = np.concatenate(ids) if ids else np.zeros(0, np.int32)
-        return WordBatch(joined, ptr, self._features, self._word_ptr, self._text)
+        strings = [text or "" for text in texts.to_pylist()]
+        joined = [self._joined(text) for text in strings]
+        data, offsets = utf8_view(texts)
+        begin, end, ptr, other = cut_as(data, offsets, *_arrays(joined))
+        if other.any():  # a surface is not what stands in the text: take what the surfaces spell
+            for row in np.flatnonzero(other).tolist():
+                words = self.words(strings[row])
+                strings[row], joined[row] = "".join(words), " ".join(words)
+            data, offsets = _arrays(strings)
+            begin, end, ptr, _ = cut_as(data, offsets, *_arrays(joined))
+        ids = self._ids(data, begin, end)
+        return WordBatch(ids, ptr, self._features, self._word_ptr, self._text)
 
-    def _describe(self, before: int) -> None:
-        """Fill the rows of the words numbered from `before` on."""
-        new = list(self._numbers)[before:]
-        if not new:
-            return
-        after = len(self._numbers)
-        if after > len(self._features):
-            self._features = larger(self._features, 2 * after)
-            self._word_ptr = larger(self._word_ptr, 2 * after + 1)
-        spelled = [word.encode() for word in new]
-        begin = int(self._word_ptr[before])
-        ends = begin + np.cumsum([len(word) for word in spelled])
-        self._word_ptr[before + 1 : after + 1] = ends
-        self._text = larger(self._text, int(ends[-1]))
-        self._text[begin : ends[-1]] = np.frombuffer(b"".join(spelled), np.uint8)
+    def _joined(self, text: str) -> str:
+        """The surfaces of one text with a space between two: one string instead of 100,000."""
+        found = []
+        for part in parts(text):
+            self._tokenizer.tokenize(part, out=self._morphemes)
+            found.append(str(self._morphemes))
+        return " ".join(found)
+
+    def _numbered(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Ids of these words, known or new."""
+        data, offsets = _arrays(words)
+        return self._ids(data, offsets[:-1], offsets[1:])
+
+    def _ids(self, data: Bytes, begin: Offsets, end: Offsets) -> npt.NDArray[np.int32]:
+        """Ids of the words data[begin[k]:end[k]]; the tables grow until all are in."""
+        before = self._known
+        ids = np.empty(len(begin), np.int32)
+        at = 0
+        while True:
+            at, self._known = number_words(
+                data, begin, end, at, ids, self._slots, self._known, self._word_ptr, self._text
+            )
+            if at == len(begin):
+                break
+            used = int(self._word_ptr[self._known])
+            self._word_ptr = larger(self._word_ptr, 2 * self._known + 2)
+            self._text = larger(self._text, 2 * used + int(end[at] - begin[at]))
+            self._slots = np.full(2 * len(self._slots), -1, np.int32)
+            fill_slots(self._slots, self._known, self._word_ptr, self._text)
+        self._features = larger(self._features, self._known)
         _describe_all(
             self._text,
-            self._word_ptr[before : after + 1],
+            self._word_ptr[before : self._known + 1],
             word_flags(),
-            self._features[before:after],
+            self._features[before : self._known],
         )
+        return ids
+
+
+def _arrays(strings: Sequence[str]) -> tuple[Bytes, Offsets]:
+    """Strings as bytes uint8 and offsets int64[strings + 1]."""
+    return utf8_view(pa.array(strings, pa.large_string()))
 
 
 @cache

@@ -4,12 +4,12 @@ import numba as nb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.base.errors import Failed
 from curation.kernels.buffers import from_utf8, utf8_view
-from curation.kernels.utf8 import break_len, decode, space_len, strip_left, strip_right
+from curation.kernels.utf8 import break_len, decode, space_len, strip_left, strip_right, well_formed
 
 
 @nb.njit
@@ -73,3 +73,26 @@ def test_bytes_that_are_not_utf8_are_refused():
     )
     with pytest.raises(Failed, match="is not UTF-8"):
         utf8_view(bad)
+
+
+GOOD = ("a" * 8, "日本", "\U00020bb7", "é", "\ud7ff", "\uffff")
+BAD = "eda080 e09fbf c0af f4908080 f08fbfbf e381 c3 80 ff"
+PIECES = st.sampled_from([*map(str.encode, GOOD), *map(bytes.fromhex, BAD.split())])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(PIECES | st.binary(max_size=5), max_size=6).map(b"".join), max_size=4))
+def test_bytes_are_well_formed_where_python_decodes_them(texts: list[bytes]) -> None:
+    offsets = np.cumsum([0, *map(len, texts)])
+    try:
+        expected = len([text.decode() for text in texts]) == len(texts)
+    except UnicodeDecodeError:
+        expected = False
+    data = np.frombuffer(b"".join(texts), np.uint8)
+    assert well_formed(data, offsets) == expected
+
+
+def test_offsets_beyond_the_bytes_are_not_well_formed() -> None:
+    data = np.frombuffer(b"abc", np.uint8)
+    for offsets in ([0, 4], [-1, 3], [0, 2, 1]):
+        assert not well_formed(data, np.array(offsets))
