@@ -66,8 +66,10 @@ class Page:
         shown = found[: self.limit]
         return shown, key(shown[-1]) if len(found) > self.limit else None
 
-    def following(self, last: Sequence[Any]) -> str:
-        """The address of the page after the item with key `last`."""
+    def following(self, last: Sequence[Any] | None) -> str | None:
+        """The address of the page after the item with key `last`; None where nothing follows."""
+        if last is None:
+            return None
         raw = json.dumps(list(last), ensure_ascii=False).encode()
         cursor = base64.urlsafe_b64encode(raw).decode()
         url = self.request.url.include_query_params(cursor=cursor, limit=self.limit)
@@ -75,7 +77,7 @@ class Page:
 
     def respond(self, items: Sequence[Any], last: Sequence[Any] | None) -> Response:
         """One page; `last` is the key of its last item, None where nothing follows."""
-        following = None if last is None else self.following(last)
+        following = self.following(last)
         response = json_response(self.request, {"items": list(items), "next": following})
         if following is not None:
             response.headers["Link"] = f'<{following}>; rel="next"'

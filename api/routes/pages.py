@@ -71,7 +71,7 @@ def datasets_page(request: Request, catalog: CatalogDep, page: PageDep) -> Respo
         here="datasets",
         json="/v1/datasets",
         datasets=[rows.dataset_row(catalog, item) for item in shown],
-        next=None if last is None else page.following(last),
+        next=page.following(last),
     )
 
 
@@ -138,7 +138,7 @@ def mixtures_page(request: Request, catalog: CatalogDep, page: PageDep) -> Respo
         here="mixtures",
         json="/v1/mixtures",
         mixtures=shown,
-        next=None if last is None else page.following(last),
+        next=page.following(last),
     )
 
 
@@ -184,7 +184,7 @@ def plans_page(request: Request, catalog: CatalogDep, page: PageDep) -> Response
         here="plans",
         json="/v1/plans",
         plans=[rows.plan_row(record) for record in shown],
-        next=None if last is None else page.following(last),
+        next=page.following(last),
     )
 
 
@@ -222,7 +222,7 @@ def runs_page(request: Request, catalog: CatalogDep, page: PageDep) -> Response:
         here="runs",
         json="/v1/runs",
         runs=shown,
-        next=None if last is None else page.following(last),
+        next=page.following(last),
     )
 
 

@@ -124,6 +124,7 @@ def insert_plan(
 ) -> None:
     """The plan's row, and one row a source so that a dataset finds the plans that used it."""
     slots = max((stage["until"] for stage in document.get("stages", ())), default=0)
+    slots -= sum(to - first for first, to in document.get("omit", ()))
     values = {
         "digest": digest,
         "mixture": entry.get("mixture"),

@@ -197,6 +197,7 @@ def test_a_plans_page_counts_what_is_delivered_where_it_was_branched_and_skipped
         shown = rows.source_rows(plan)
         assert [row["tokens"] // LENGTH for row in shown] == np.bincount(source).tolist()
         assert client.get(f"/plans/{head}").status_code == 200
+        assert catalog.plan(head).tokens == plan.total * LENGTH, "what listings show"
         Runs(catalog).append("base", head)
 
 
