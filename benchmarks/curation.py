@@ -21,6 +21,7 @@ import pyarrow as pa
 from benchmarks import _peers as peers
 from benchmarks._curation_compile import compile_time
 from benchmarks._curation_decontaminate import decontaminate
+from benchmarks._curation_language import language as identification
 from benchmarks._curation_minhash import minhash
 from benchmarks._curation_pipeline import PIPELINE_MEGABYTES, memory, pipeline
 from benchmarks._table import RUNS, Measured, Table
@@ -339,6 +340,7 @@ GROUPS = {
         "ja-swallow-rerun",
         "ja-default-rerun",
     ),
+    partial(identification, sample=sample): ("language-prefix",),
     signatures: ("minhash-rerun",),
     evaluation_items: ("decontaminate-ja", "decontaminate-en"),
     compile_time: ("compile-first", "compile-cached"),
