@@ -29,6 +29,7 @@ from curation.layers import Layer
 from curation.plan import DatasetPlan, RunPlan, common, rewrites, route
 from curation.readers import reader_of
 from curation.readers.records import BadRecords
+from curation.recipe import Dedup, Recipe
 from curation.shards.rows import SPANS
 from curation.steps import Scored, Step, column
 
@@ -216,16 +217,14 @@ def take_keys(plan: RunPlan, task: int, batches: Iterator[Batch]) -> Iterator[Ba
         for batch in batches:
             if batch.route in writers:
                 dataset = plan.datasets[batch.route]
-                columns = key_columns(dataset, batch.text, seconds[batch.route])
+                columns = key_columns(dataset.recipe.dedup, batch.text, seconds[batch.route])
                 writers[batch.route].write(columns, compression=None)
             yield batch
         for index, writer in writers.items():
             writer.commit(seconds=seconds[index])
 
 
-def key_columns(
-    dataset: DatasetPlan, text: pa.Array, seconds: dict[str, float]
-) -> dict[str, pa.Array]:
+def key_columns(dedup: Dedup, text: pa.Array, seconds: dict[str, float]) -> dict[str, pa.Array]:
     """Sizes, matching key and band hashes of a batch."""
     started = time.perf_counter()
     keys = matching.matching_keys(text)
@@ -236,7 +235,7 @@ def key_columns(
         "high": pa.array(high),
         "low": pa.array(low),
     }
-    minhash = dataset.recipe.dedup.minhash
+    minhash = dedup.minhash
     if minhash is not None:
         bands, found = minhash.bands_of(text, keys)
         columns["found"] = pa.array(found)
@@ -244,6 +243,20 @@ def key_columns(
             columns[band_column(band)] = pa.array(np.ascontiguousarray(bands[:, band]))
     seconds["dedup"] = seconds.get("dedup", 0.0) + time.perf_counter() - started
     return columns
+
+
+def warm_up(recipe: Recipe, batch: Batch) -> Iterator[str]:
+    """Take a few documents through all steps of all datasets, whatever their language, yielding
+    each step's name: models are loaded and kernels compiled at their first use."""
+    for step in common(recipe):
+        yield step.name
+        attach(step, batch, checked(step, batch, {}))
+    for dataset in recipe.datasets:
+        own = Batch(batch.text, dict(batch.columns))
+        for step in dataset.steps:
+            yield step.name
+            attach(step, own, checked(step, own, {}))
+        key_columns(dataset.dedup, own.text, {})
 
 
 def band_column(band: int) -> str:

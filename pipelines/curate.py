@@ -31,6 +31,7 @@ from curation.readers.survey import expand, survey
 from curation.recipe import Recipe, parse_recipe, read_recipe
 from curation.run import check_bad_records
 from curation.shards.manifest import DatasetManifest, load
+from pipelines import warm
 from pipelines.commit import commit
 
 if TYPE_CHECKING:
@@ -74,9 +75,12 @@ def curate(
     inputs returns at once. InvalidDocument, NotFound, UsageError and Failed are a user's mistakes;
     TryAgain (a full disk) and an interrupt leave what was committed for the next call.
     """
+    if executor is None and workers > 1:
+        warm.start(recipe.text if isinstance(recipe, Recipe) else recipe)
     plan = plan_run(recipe, inputs, store, workers=workers, progress=progress)
     results = _finished(plan, store)
     if results is None:
+        _check_catalog(store, catalog)
         execute(plan, executor or _local(workers), progress=progress)
         results = finish(plan, store, workers=workers)
     return _registered(plan, results, store, catalog)
@@ -268,6 +272,15 @@ def _registered(
             CurateResult(manifest.name, number, manifest, created, report_path(plan), skipped, bad)
         )
     return results
+
+
+def _check_catalog(store: Store, catalog: Catalog | None) -> None:
+    """Raise before the work, not after it, where the catalog cannot be opened."""
+    from mixtures.catalog import Catalog
+
+    if catalog is None:
+        with Catalog.open(store):
+            pass
 
 
 def outputs_of(plan: RunPlan) -> list[tuple[DatasetPlan, Range]]:

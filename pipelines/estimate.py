@@ -22,15 +22,14 @@ import pyarrow.parquet as pq
 
 from curation.base.errors import Failed
 from curation.base.store import Store
-from curation.batch import Batch
 from curation.extraction import FORMATS as EXTRACTED
 from curation.output import Output
-from curation.plan import RunPlan, common, make_plan
+from curation.plan import RunPlan, make_plan
 from curation.readers.jsonl import piece_bytes
 from curation.readers.records import BadRecords
 from curation.readers.streams import open_bytes
 from curation.readers.survey import Piece, Surveyed
-from curation.run import attach, checked, key_columns, read_documents, run_task
+from curation.run import read_documents, run_task, warm_up
 from pipelines.curate import finish, outputs_of, plan_run
 
 SHARE = 0.01
@@ -126,17 +125,11 @@ def estimate(
 
 
 def _warm(plan: RunPlan) -> None:
-    """Take a few documents through all steps of all datasets, whatever their language: models are
-    loaded and kernels compiled at their first use, which a sample must not count as work."""
+    """Load and compile what a sample must not count as work."""
     for batch in read_documents(plan, 0, BadRecords(limit=1 << 60)):
         few = batch.take(pa.array(np.arange(min(len(batch), WARM_DOCUMENTS))))
-        for step in common(plan.recipe):
-            attach(step, few, checked(step, few, {}))
-        for dataset in plan.datasets:
-            own = Batch(few.text, dict(few.columns))
-            for step in dataset.recipe.steps:
-                attach(step, own, checked(step, own, {}))
-            key_columns(dataset, own.text, {})
+        for _ in warm_up(plan.recipe, few):
+            pass
         return
 
 

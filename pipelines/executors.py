@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import multiprocess
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
@@ -30,6 +29,7 @@ from curation.base.store import disk_errors
 from curation.batch import Batch
 from curation.output import Output, Range
 from curation.plan import RunPlan
+from pipelines import warm
 from pipelines.watch import Tasks, end_with_the_parent, workers_watched
 
 logger.disable("datatrove")  # it would write to the terminal; records and errors are ours
@@ -215,8 +215,8 @@ class Local:
             local_tasks=count,
             local_rank_offset=job.first,
         )
-        # Workers of both phases are forked from one process that has imported this module once.
-        multiprocess.set_forkserver_preload([__name__])
+        if executor.workers > 1:
+            warm.start()
         # The pool's manager is a process too, forked from this one.
         register_after_fork(executor, lambda _: end_with_the_parent())
         # datatrove writes its own logs under the store and lets a full disk through as it is

@@ -10,6 +10,7 @@ UAX 15 calls runs of up to 30 safe to stream.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import unicodedata
 from typing import Literal
@@ -18,6 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+# Planes 0 to 3 and 14. Unicode assigns no character in any other (15 and 16 are private use), so
+# tables of letters and marks need not look there.
+ASSIGNED = ((0, 0x40000), (0xE0000, 0xF0000))
 SAFE_RUN = 30  # marks; UAX 15, section 13: stream-safe text
 
 
@@ -48,7 +52,7 @@ def _composed(form: Form) -> Form:
 def marks_of(full: Form) -> npt.NDArray[np.uint8]:
     """uint8[0x110000]: 1 where the full decomposition of a code point is marks alone."""
     table = np.zeros(0x110000, np.uint8)
-    for code in range(0x300, 0x110000):
+    for code in itertools.chain(*(range(*planes) for planes in ASSIGNED)):
         character = chr(code)
         if 0xD800 <= code < 0xE000 or (0xAC00 <= code < 0xD7A4) or 0x4E00 <= code < 0xA000:
             continue

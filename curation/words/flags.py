@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from curation.base.marks import ASSIGNED
 from curation.kernels.classes import CODE_POINTS, every_character
 
 # Bits of a code point; the English split has further ones above these.
@@ -22,9 +23,11 @@ def word_flags() -> npt.NDArray[np.uint32]:
 
     every = every_character()
     flags = np.full(CODE_POINTS, NOT_MARK, np.uint32)
-    flags[np.fromiter(map(str.isalpha, every), bool, CODE_POINTS)] |= np.uint32(IS_ALPHA)
-    categories = "".join(map(unicodedata.category, every)).encode()  # two letters each
-    flags[np.frombuffer(categories, np.uint8)[::2] == ord("P")] |= np.uint32(PUNCTUATION)
+    for start, stop in ASSIGNED:
+        plane, own = every[start:stop], flags[start:stop]
+        own[np.fromiter(map(str.isalpha, plane), bool, len(plane))] |= np.uint32(IS_ALPHA)
+        categories = "".join(map(unicodedata.category, plane)).encode()  # two letters each
+        own[np.frombuffer(categories, np.uint8)[::2] == ord("P")] |= np.uint32(PUNCTUATION)
     for character in PUNCTUATION_SET:
         flags[ord(character)] &= np.uint32(~NOT_MARK & 0xFFFFFFFF)
     flags.flags.writeable = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines import warm
 from pipelines.cli.common import (
     json_option,
     open_catalog,
@@ -97,6 +98,8 @@ def command(
 
     A killed or interrupted run is finished by the same command; a run that is done returns at once.
     """
+    if executor == "local" and workers > 1 and recipe and not (rescore or dry_run or explain):
+        warm.start(recipe)  # before the imports below: they take a second of their own
     from pipelines.curate import curate, curate_share, finish_run, plan_run
 
     check_together(apart=APART, needs=NEEDS)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.base.errors import Failed
+from curation.base.marks import ASSIGNED
 from curation.kernels.classes import every_character
 from curation.words.flags import SENTENCE_END, word_flags
 
@@ -122,8 +123,10 @@ def _flags(sentence_ends: Iterable[str]) -> npt.NDArray[np.uint32]:
     flags = word_flags().copy()
 
     def mark(members: str, bit: int) -> None:
-        for match in re.finditer("[" + members + "]+", every):
-            flags[match.start() : match.end()] |= np.uint32(bit)
+        runs = re.compile("[" + members + "]+")
+        for start, stop in ASSIGNED:
+            for match in runs.finditer(every, start, stop):
+                flags[match.start() : match.end()] |= np.uint32(bit)
 
     def singles(pieces: list[str], bit: int, longer: set[str]) -> None:
         for piece in pieces:

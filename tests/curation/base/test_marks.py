@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.base.marks import SAFE_RUN, normal, ordered
+from curation.base.marks import ASSIGNED, SAFE_RUN, normal, ordered
 from curation.kernels.buffers import utf8_view
 from curation.kernels.marks import rows_with_long_runs
 
@@ -52,3 +52,9 @@ def test_a_long_run_out_of_order_takes_linear_time(form, unit):
     started = time.process_time()
     normal(form, "a" + unit * 200_000)
     assert time.process_time() - started < 10  # by insertion: minutes
+
+
+def test_no_character_stands_outside_the_assigned_planes():
+    held = [range(*planes) for planes in ASSIGNED]
+    outside = [chr(code) for code in range(0x110000) if not any(code in r for r in held)]
+    assert {unicodedata.category(character) for character in outside} == {"Cn", "Co"}

@@ -1,10 +1,13 @@
 """The kernel's words are spaCy's, token for token."""
 
+import re
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.base.marks import ASSIGNED
 from curation.words.english.check import sample_chunks
 from curation.words.english.splitter import EnglishWords, english_words
 from curation.words.english.tables import Unsupported, read_tables
@@ -188,3 +191,15 @@ def test_long_chunks_take_linear_time():
         words.split(array)
         times.append(time.process_time() - started)
     assert times[1] < 12 * times[0] + 0.5
+
+
+def test_spacys_classes_hold_no_character_of_planes_without_any():
+    from spacy.lang import char_classes
+
+    held = [range(*planes) for planes in ASSIGNED]
+    outside = "".join(chr(code) for code in range(0x110000) if not any(code in r for r in held))
+    for members in (
+        *(char_classes.ALPHA, char_classes.ALPHA_LOWER, char_classes.ALPHA_UPPER),
+        *(char_classes.CONCAT_QUOTES, char_classes.CONCAT_ICONS, char_classes.PUNCT),
+    ):
+        assert not re.search(f"[{members}]", outside)

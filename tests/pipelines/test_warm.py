@@ -1,0 +1,50 @@
+"""The process that workers are forked from: what it has ready, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORDS = "version: 1\ndatasets: {all: {profile: gopher}}\n"
+LOOK = """
+import json, os, sys
+import multiprocess
+from pipelines import warm
+
+
+def look():
+    import os, sys
+    ready = sys.modules.get("curation.words.english.splitter")
+    count = 0 if ready is None else ready.english_words.cache_info().currsize
+    threads = len(os.listdir(f"/proc/{os.getppid()}/task"))
+    return count, threads, sorted(name for name in os.environ if "WARM" in name)
+
+
+before = set(sys.modules)
+warm.start(sys.argv[1])
+heavy = sorted({"numba", "spacy", "datatrove", "pyarrow"} & (set(sys.modules) - before))
+with multiprocess.get_context("forkserver").Pool(1) as pool:
+    print(json.dumps([*pool.apply(look), heavy, sorted(n for n in os.environ if "WARM" in n)]))
+"""
+
+
+@pytest.mark.parametrize(("recipe", "words"), [(WORDS, 1), ("version: 1\ndatasets: [broken\n", 0)])
+def test_workers_begin_with_what_the_recipe_needs(recipe: str, words: int, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe)
+    run = subprocess.run(
+        [sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    ready, threads, inherited, heavy, left = json.loads(run.stdout)
+    assert ready == words
+    # No more threads than its libraries start, which end them before a fork: numpy's and Arrow's.
+    plain = "import os, numpy, pyarrow; print(len(os.listdir('/proc/self/task')))"
+    assert threads <= int(subprocess.check_output([sys.executable, "-c", plain]))
+    assert inherited == left == []  # the recipe is in no worker's environment, nor in the command's
+    assert heavy == []  # starting it costs the command no import
+    assert run.stderr == ""
