@@ -7,6 +7,7 @@ shares      {value: count} -> parts of a bar, drawn as SVG by the template
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 from starlette.responses import Response
 
 from mixtures.quantities import show_tokens
@@ -85,8 +87,14 @@ def _environment() -> Environment:
     environment.filters["bytes"] = _bytes
     environment.filters["short"] = lambda digest: digest.removeprefix("sha256:")[:12]
     environment.filters["day"] = lambda stamp: stamp[:16].replace("T", " ") if stamp else "—"
+    environment.filters["breakable"] = _breakable
     environment.globals["static"] = lambda name: f"/static/{static_file(name)[1]}/{name}"
     return environment
+
+
+def _breakable(name: str) -> Markup:
+    """`characters.few_japanese`, which a narrow column may break behind '.' and '_'."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._])", name))
 
 
 def _bytes(count: int) -> str:

@@ -135,6 +135,7 @@ def test_a_page_says_what_is_in_the_store(client: TestClient, filled: dict[str, 
     text = client.get("/datasets/web").text
     for words in ("web", "味噌汁", "だし", "tier=gold", "prod", "too_short", "33.33%", 'lang="ja"'):
         assert words in text
+    assert "too_<wbr>short</a>" in text, "a narrow column breaks it there"
     assert "捨てた" not in text
     assert "捨てた" in client.get("/datasets/web/versions/1?reason=too_short").text
     plan = client.get(f"/plans/{filled['plan']}").text
