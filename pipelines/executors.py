@@ -29,7 +29,7 @@ from curation.base.store import disk_errors
 from curation.batch import Batch
 from curation.output import Output, Range
 from curation.plan import RunPlan
-from pipelines import warm
+from pipelines import compiling, warm
 from pipelines.watch import Tasks, end_with_the_parent, workers_watched
 
 logger.disable("datatrove")  # it would write to the terminal; records and errors are ours
@@ -61,7 +61,9 @@ class Shared:
         if os.getpid() != self.parent:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             end_with_the_parent()
-            Tasks(logs_of(self.plan, phase), self.parent).begin(f"task {task} of {count} ({phase})")
+            tasks = Tasks(logs_of(self.plan, phase), self.parent)
+            tasks.begin(f"task {task} of {count} ({phase})")
+            compiling.watch(tasks.compiling)
 
 
 class Base(PipelineStep):

@@ -61,7 +61,9 @@ def _make_ready(text: str, parent: int) -> None:
     from curation.batch import FILE, ROW, Batch
     from curation.recipe import parse_recipe
     from curation.run import warm_up
+    from pipelines.compiling import say_when_compiling
 
+    say_when_compiling()
     texts = pa.array(_TEXTS, pa.large_string())
     origin = pa.array(range(len(texts)), pa.int64())
     with suppress(AwaseError, OSError):

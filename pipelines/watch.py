@@ -22,6 +22,7 @@ import multiprocess
 
 from curation.base.errors import AwaseError, Failed, TryAgain
 from curation.base.store import disk_errors
+from pipelines.compiling import say_once
 
 WATCH_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
@@ -69,6 +70,15 @@ class Tasks:
             return (self.folder / str(pid)).read_text() or None
         return None
 
+    def compiling(self) -> None:
+        """Say that this process compiles kernels."""
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "compiling").touch()
+
+    def is_compiling(self) -> bool:
+        return (self.folder / "compiling").exists()
+
     def forget(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -85,6 +95,8 @@ class _Watch:
         seen: set[Any] = set()
         quiet: float | None = None  # since when a child has ended with 0, as all do at the end
         while not self.stop.wait(WATCH_SECONDS):
+            if self.tasks.is_compiling():
+                say_once()
             seen |= set(multiprocess.active_children())
             ended = [process for process in seen if process.exitcode is not None]
             # SIGTERM is how the pool itself ends its workers

@@ -98,11 +98,11 @@ def command(
 
     A killed or interrupted run is finished by the same command; a run that is done returns at once.
     """
+    check_together(apart=APART, needs=NEEDS)
     if executor == "local" and workers > 1 and recipe and not (rescore or dry_run or explain):
         warm.start(recipe)  # before the imports below: they take a second of their own
     from pipelines.curate import curate, curate_share, finish_run, plan_run
 
-    check_together(apart=APART, needs=NEEDS)
     if explain is not None:
         _explain(*explain, as_json=as_json)
         return
@@ -112,6 +112,10 @@ def command(
         check_together(needs={} if write else {"workers": "write"})
         _rescore(recipe, rescore, write=write, workers=workers, as_json=as_json)
         return
+    from pipelines.compiling import say_for_workers, say_when_compiling
+
+    # with workers, the process that they are forked from compiles first, and says so itself
+    (say_when_compiling if workers == 1 or dry_run else say_for_workers)()
     inputs += more
     if dry_run:
         _dry_run(recipe, inputs, workers=workers, as_json=as_json)
@@ -213,6 +217,7 @@ def _rescore(recipe: Path, reference: str, *, write: bool, workers: int, as_json
 def _dry_run(recipe: Path, inputs: tuple[str, ...], *, workers: int, as_json: bool) -> None:
     from pipelines.estimate import estimate
 
+    say("measuring a sample of the input")
     found = estimate(recipe, list(inputs), open_store(), workers=workers)
     if as_json:
         print_json(found.document())

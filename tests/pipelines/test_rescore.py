@@ -139,8 +139,11 @@ def test_an_estimate_is_near_the_run(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_an_estimate_from_a_part_is_near_the_run(kind: str, tmp_path: Path) -> None:
+def test_an_estimate_from_a_part_is_near_the_run(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """12 MB of which 3 are sampled; startup is told apart, every written file counted."""
+    monkeypatch.setattr("pipelines.estimate.LEAST_BYTES", 3_000_000)
     rng = random.Random(3)
     words = [f"{a}{b}{c}" for a in "ktnsm" for b in "aiueo" for c in "rlvdb"]
     texts = [" ".join(rng.choices(words, k=rng.randint(5, 600))) for _ in range(9000)]
