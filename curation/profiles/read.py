@@ -22,7 +22,7 @@ from curation.words.languages import LANGUAGES
 FOLDER = Path(__file__).parent
 MAX_STEPS = 100
 REASON = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}", re.ASCII)
-_BOUNDS: dict[str, Op] = {"max": ">", "min": "<", "under": ">=", "over": "<=", "is": "=="}
+BOUNDS: dict[str, Op] = {"max": ">", "min": "<", "under": ">=", "over": "<=", "is": "=="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _rules(fields: Fields, statistics: Mapping_[str, Statistic]) -> list[Rule]:
 
 
 def _rule(parent: Fields, reason: str, statistics: Mapping_[str, Statistic]) -> Rule | None:
-    known = ("statistic", "source", "annotate", *_BOUNDS)
+    known = ("statistic", "source", "annotate", *BOUNDS)
     fields = parent.inner(reason, known=known, required=("source",))
     if fields is None or not isinstance(fields.node, Mapping):
         return None
@@ -192,9 +192,9 @@ def _rule(parent: Fields, reason: str, statistics: Mapping_[str, Statistic]) -> 
         where = "statistic" if "statistic" in fields else reason
         holder = fields if "statistic" in fields else parent
         holder.report(where, f"there is no statistic {statistic!r}{nearest(statistic, statistics)}")
-    bounds = [key for key in _BOUNDS if key in fields]
+    bounds = [key for key in BOUNDS if key in fields]
     if len(bounds) != 1:
-        parent.report(reason, f"give exactly one of {', '.join(_BOUNDS)}; found {len(bounds)}")
+        parent.report(reason, f"give exactly one of {', '.join(BOUNDS)}; found {len(bounds)}")
         return None
     if statistic in statistics:
         _check_kind(fields, bounds[0], statistics[statistic])
@@ -204,7 +204,7 @@ def _rule(parent: Fields, reason: str, statistics: Mapping_[str, Statistic]) -> 
     return Rule(
         reason=reason,
         statistic=statistic,
-        op=_BOUNDS[bounds[0]],
+        op=BOUNDS[bounds[0]],
         threshold=_threshold(fields, bounds[0]),
         source=source or "",
         annotate=fields.flag("annotate", False),

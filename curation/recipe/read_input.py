@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -21,9 +22,22 @@ INPUT_KEYS = (
 FORMATS = ("auto", "jsonl", "parquet", "text", "html", "warc")
 RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
 LEAST_SECONDS, MOST_SECONDS = 0.1, 3600.0  # for one page
-_SPLIT = re.compile(r"[\w.-]{1,100}")
+SPLIT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+SIZE = re.compile(r"([0-9]{1,16}(?:\.[0-9]{1,9})?) ?((?:[KkMmGg][Ii]?)?[Bb])?")
+MOST_BYTES, MOST_BAD_RECORDS, MOST_EXPANSION = 1 << 50, 10**9, 10**6
+WAYS = ("format", "datatrove", "hub")  # to say how the input is read: one of them
+OURS = ("text", "metadata", "language", SPANS, *RENAMED)  # columns that a field cannot become
 TYPES = ("string", "int64", "double", "bool")
-_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+}
 
 
 def input_of(fields: Fields | None, folder: Path) -> InputOptions:
@@ -36,7 +50,8 @@ def input_of(fields: Fields | None, folder: Path) -> InputOptions:
         fields=_texts(fields, "fields", known=RENAMED),
         typed=_columns(fields),
         constants=_texts(fields, "constants", known=RENAMED[1:]),
-        max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=10**9) or 0,
+        max_bad_records=fields.integer("max_bad_records", 0, minimum=0, maximum=MOST_BAD_RECORDS)
+        or 0,
         max_record_bytes=size_of(fields, "max_record_bytes", default.max_record_bytes),
         chat=read_chat(fields),
         hub=_hub(fields, folder),
@@ -45,13 +60,13 @@ def input_of(fields: Fields | None, folder: Path) -> InputOptions:
     chosen = None if format == "auto" else format
     if "datatrove" in fields:
         chosen = PREFIX + fields.choice("datatrove", reader_names(), "")
-    ways = [key for key in ("format", "datatrove", "hub") if key in fields]
+    ways = [key for key in WAYS if key in fields]
     for key in ways[1:]:
         fields.report_key(key, f"{ways[0]!r} says already how the input is read")
     return InputOptions(
         chosen,
         read,
-        fields.integer("max_expansion", 200, minimum=1, maximum=10**6) or 200,
+        fields.integer("max_expansion", 200, minimum=1, maximum=MOST_EXPANSION) or 200,
         size_of(fields, "task_bytes", InputOptions().task_bytes),
     )
 
@@ -69,7 +84,7 @@ def _columns(fields: Fields) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for name in inner.entries if inner is not None else ():
         assert inner is not None
-        if not PART.fullmatch(name) or name in ("text", "metadata", "language", SPANS, *RENAMED):
+        if not PART.fullmatch(name) or name in OURS:
             inner.report_key(name, "this name cannot become a column: use a-z, 0-9, '_', not ours")
         found.append((name, inner.choice(name, TYPES, "string")))
     return tuple(found)
@@ -94,8 +109,9 @@ def _hub(fields: Fields, folder: Path) -> HubSource | None:
     revision = inner.text("revision")
     if revision is not None and (name in BUILDERS or name.startswith("/")):
         inner.report_key("revision", "files of this machine have no revision")
-    split = inner.text("split") or "train"
-    if not _SPLIT.fullmatch(split):
+    named = inner.text("split")
+    split = "train" if named is None else named
+    if not SPLIT.fullmatch(split):
         inner.report("split", f"expected a split's name, found {split!r}; a slice is not streamed")
     return HubSource(name, inner.text("config"), split, revision, files)
 
@@ -116,15 +132,15 @@ def size_of(fields: Fields, key: str, default: int) -> int:
     node = fields.scalar(key, what="a size such as 512MB")
     if node is None:
         return default
-    text = node.text.replace(" ", "").upper()
-    digits = text.rstrip("KMGIB")
-    unit = text[len(digits) :]
-    try:
-        size = Fraction(digits) * _UNITS[unit]
-    except (ValueError, KeyError, ZeroDivisionError):
+    match = SIZE.fullmatch(node.text)
+    if match is not None:
+        size = Fraction(match[1]) * _UNITS[(match[2] or "").upper()]
+    elif node.kind in ("integer", "float") and math.isfinite(float(node.text)):  # 1e9, -1
+        size = Fraction(float(node.text))
+    else:
         fields.report(key, f"expected a size such as 512MB or 64MiB, found {node.describe()}")
         return default
-    if size.denominator != 1 or not 1 <= size <= 1 << 50:
+    if size.denominator != 1 or not 1 <= size <= MOST_BYTES:
         fields.report(key, f"expected a whole number of bytes up to 1 PiB, found {node.text}")
         return default
     return int(size)

@@ -1,10 +1,12 @@
 """The JSON Schema of recipes, for editors; `schemas/recipe.schema.json` is its output.
 
-It is a little wider than `curation.recipe.read`, which also knows profiles, steps and conditions.
+What it refuses `curation.recipe.read` refuses too. The reverse does not hold: the reader also knows
+files, languages, profiles, options and statistics of each step, conditions, and what excludes what.
 """
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 from curation.base.names import NAME
@@ -15,15 +17,24 @@ from curation.dedup.datatrove import HASHES
 from curation.dedup.minhash import PRESETS, UNITS
 from curation.normalise import SWITCHES
 from curation.profiles import profile_names
+from curation.profiles.kinds import KINDS
+from curation.profiles.read import BOUNDS, REASON
 from curation.readers.foreign import reader_names
 from curation.readers.records import BUILDERS
 from curation.recipe.model import VERSION
 from curation.recipe.read_input import (
     FORMATS,
     LEAST_SECONDS,
+    MOST_BAD_RECORDS,
+    MOST_BYTES,
+    MOST_EXPANSION,
     MOST_SECONDS,
+    OURS,
     RENAMED,
+    SIZE,
+    SPLIT,
     TYPES,
+    WAYS,
 )
 from curation.steps import PART
 from curation.words.languages import LANGUAGES
@@ -76,8 +87,8 @@ def _object(properties: dict[str, Any], required: list[str] | None = None) -> di
 
 
 def _size() -> dict[str, Any]:
-    pattern = r"^[0-9]+(\.[0-9]+)? ?([KMG]i?B)?$"
-    return {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": pattern}]}
+    text = {"type": "string", "pattern": f"^{SIZE.pattern}$"}
+    return {"oneOf": [{"type": "integer", "minimum": 1, "maximum": MOST_BYTES}, text]}
 
 
 def _input() -> dict[str, Any]:
@@ -90,7 +101,11 @@ def _input() -> dict[str, Any]:
                     "dataset": _TEXT
                     | {"description": "owner/name, a folder, or one of " + ", ".join(BUILDERS)},
                     "config": _TEXT,
-                    "split": _TEXT | {"default": "train"},
+                    "split": {
+                        "type": "string",
+                        "pattern": f"^{SPLIT.pattern}$",
+                        "default": "train",
+                    },
                     "revision": _TEXT | {"description": "a branch, tag or commit; the run pins it"},
                     "data_files": {"type": "array", "items": _TEXT},
                 },
@@ -101,13 +116,13 @@ def _input() -> dict[str, Any]:
             "fields": _object(dict.fromkeys(RENAMED, _TEXT)),
             "columns": {
                 "type": "object",
-                "propertyNames": {"pattern": f"^{PART.pattern}$"},
+                "propertyNames": {"pattern": f"^{PART.pattern}$", "not": {"enum": list(OURS)}},
                 "additionalProperties": {"enum": list(TYPES)},
             },
             "constants": _object({name: _TEXT for name in RENAMED if name != "id"}),
-            "max_bad_records": {"type": "integer", "minimum": 0},
+            "max_bad_records": {"type": "integer", "minimum": 0, "maximum": MOST_BAD_RECORDS},
             "max_record_bytes": _size(),
-            "max_expansion": {"type": "integer", "minimum": 1},
+            "max_expansion": {"type": "integer", "minimum": 1, "maximum": MOST_EXPANSION},
             "task_bytes": _size(),
             "extract_timeout": {
                 "type": "number",
@@ -116,7 +131,7 @@ def _input() -> dict[str, Any]:
                 "description": "seconds of processor time for the main text of a page",
             },
         }
-    )
+    ) | {"not": {"anyOf": [{"required": list(two)} for two in combinations(WAYS, 2)]}}
 
 
 def _chat() -> dict[str, Any]:
@@ -197,9 +212,34 @@ def _step() -> dict[str, Any]:
         },
         required=["action", "sets"],
     )  # fmt: skip
-    return {
-        "type": "object",
-        "required": ["step"],
+    return _object(
+        {
+            "step": {"enum": list(KINDS)},
+            "name": {"type": "string", "pattern": f"^{PART.pattern}$"},
+            "source": _TEXT | {"description": "whence the bounds among the options"},
+            "options": {"type": "object"},
+            "rules": {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{REASON.pattern}$"},
+                "additionalProperties": _rule(),
+            },
+        },
+        required=["step"],
+    ) | {
         "if": {"properties": {"step": {"const": "decontaminate"}}},
         "then": {"required": ["options"], "properties": {"options": options}},
     }
+
+
+def _rule() -> dict[str, Any]:
+    bounds: dict[str, Any] = {key: {"type": "number"} for key in BOUNDS if key != "is"}
+    bounds["is"] = {"type": ["number", "boolean", "string"]}
+    return _object(
+        {
+            "statistic": _TEXT | {"description": "the reason's name where it is left out"},
+            "source": _TEXT | {"pattern": r"\S", "description": "where the threshold comes from"},
+            "annotate": _FLAG,
+            **bounds,
+        },
+        required=["source"],
+    ) | {"oneOf": [{"required": [key]} for key in BOUNDS]}

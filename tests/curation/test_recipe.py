@@ -31,6 +31,48 @@ def test_shipped_recipes_are_read_and_fit_the_schema(path: Path) -> None:
     jsonschema.validate(YAML(typ="safe").load(path.read_text()), recipe_schema())
 
 
+HOLDING = "version: 1\n{}\ndatasets: {{a: {{languages: [ja]}}}}\n"
+STEPS = "version: 1\ndatasets: {{a: {{steps: [{}]}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "right"),
+    [
+        *((HOLDING.format(f"output: {{shard_bytes: {size}}}"), True) for size in (
+            "512MB", "512mb", "64 MiB", "1.5GB", "512", "'512'", "1e6", "7b")),
+        *((HOLDING.format(f"output: {{shard_bytes: {size}}}"), False) for size in (
+            "512  MB", "1e6KB", "1/2KB", "+5MB", ".5MB", "1TB", "0", "-1", "9" * 20, "M", "''")),
+        *((HOLDING.format(f"input: {{{line}}}"), True) for line in (
+            "hub: {dataset: a/b}", "hub: {dataset: a/b, split: test}", "max_expansion: 1000000")),
+        *((HOLDING.format(f"input: {{{line}}}"), False) for line in (
+            "format: jsonl, hub: {dataset: a/b}", "format: jsonl, datatrove: CSVReader",
+            "hub: {dataset: a/b, split: ''}", "hub: {dataset: a/b, split: 'train[:5]'}",
+            "columns: {url: string}", "max_bad_records: 99999999999", "max_expansion: 9999999")),
+        *((STEPS.format(step), True) for step in (
+            "{step: lines}",
+            "{step: lines, rules: {a: {statistic: short_fraction, max: 1, source: b}}}")),
+        *((STEPS.format(step), False) for step in (
+            "{step: line}", "{step: lines, foo: 1}", "{step: lines, name: A}",
+            "{step: lines, rules: {short_fraction: {max: 0.5}}}",
+            "{step: lines, rules: {short_fraction: {max: 0.5, source: ' '}}}",
+            "{step: lines, rules: {short_fraction: {max: 0.5, min: 0, source: b}}}")),
+    ],
+)  # fmt: skip
+def test_the_schema_and_the_reader_agree(recipe: str, right: bool) -> None:
+    validator = jsonschema.Draft202012Validator(recipe_schema())
+    assert validator.is_valid(YAML(typ="safe").load(recipe)) is right
+    try:
+        parse_recipe(recipe)
+    except InvalidDocument:
+        assert not right
+    else:
+        assert right
+
+
+def test_a_size_beyond_any_number_is_refused_at_once() -> None:
+    assert "expected a size" in problems(HOLDING.format("output: {shard_bytes: 1e999999999}"))
+
+
 def test_the_schema_on_disk_is_the_one_of_the_code() -> None:
     stored = (ROOT / "schemas" / "recipe.schema.json").read_text()
     assert stored == json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
