@@ -53,7 +53,12 @@ def move(
     request: Request, catalog: Catalog, kind: Kind, name: str, alias: str, target: AliasTarget
 ) -> Response:
     """Point an alias at a version; StaleAlias where If-Match or If-None-Match does not hold."""
-    expected = expected_revision(request)
+
+    def current() -> str | None:
+        found = [item for item in catalog.aliases(kind, name) if item.alias == alias]
+        return revision_etag(found[0].revision) if found else None
+
+    expected = expected_revision(request, current)
     moved = catalog.set_alias(kind, name, alias, target.version, expected=expected)
     return JSONResponse(_document(moved), headers={"ETag": revision_etag(moved.revision)})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -13,7 +14,9 @@ from api.problems import CODES, Problem
 
 IMMUTABLE = "private, max-age=31536000, immutable"  # private: keys may be needed to read it
 REVALIDATE = "private, no-cache"
-_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
+_ENTITY_TAGS = re.compile(rf"(?:W/)?{_TAG}(?:[ \t]*,[ \t]*(?:W/)?{_TAG})*")
+_STRONG = re.compile(rf"(?<!W/){_TAG}")
 
 
 def etag_of(digest: str) -> str:
@@ -34,36 +37,44 @@ def revision_etag(revision: int) -> str:
     return f'"revision-{revision}"'
 
 
-def expected_revision(request: Request) -> int | None:
-    """The revision that If-Match names; 0 for If-None-Match: *; None without a condition."""
-    named = _if_match(request, r'"revision-([0-9]{1,15})"')
+def expected_revision(request: Request, current: Callable[[], str | None]) -> int | None:
+    """The revision that If-Match names; 0 for If-None-Match: *; None without a condition.
+
+    `current` gives the ETag of what is there, None for nothing: `*` and lists are held against it.
+    """
+    named = _if_match(request, r'"revision-([0-9]{1,15})"', current)
     if named is None:
         return 0 if request.headers.get("if-none-match") == "*" else None
     return int(named)
 
 
-def expected_digest(request: Request) -> str | None:
+def expected_digest(request: Request, current: Callable[[], str | None]) -> str | None:
     """The digest that If-Match names by its ETag; "" for If-None-Match: *; None without either."""
-    named = _if_match(request, r'"sha256-([0-9a-f]{64})"')
+    named = _if_match(request, r'"sha256-([0-9a-f]{64})"', current)
     if named is None:
         return "" if request.headers.get("if-none-match") == "*" else None
     return "sha256:" + named
 
 
-def _if_match(request: Request, ours: str) -> str | None:
+def _if_match(request: Request, ours: str, current: Callable[[], str | None]) -> str | None:
     """What If-Match holds where the expression `ours` has its group; None without the header.
 
-    412 for an ETag that is none of ours, which therefore no longer holds (RFC 9110 §13.1.1); 400
-    for what is not one ETag: a change is made against one state.
+    Of a list, and for `*`, that is the ETag of what is there now; the change is then made against
+    that state. 412 where none is (RFC 9110 §13.1.1), 400 for what is no list of ETags.
     """
     header = request.headers.get("if-match")
     if header is None:
         return None
     if found := re.fullmatch(ours, header.strip(), re.ASCII):
         return found[1]
-    if _ENTITY_TAG.fullmatch(header.strip()):
-        raise Problem(412, CODES[412], f"If-Match {header!r} is not the ETag of what is there now")
-    raise Problem(400, CODES[400], f"If-Match {header!r} is not one ETag, as GET gives it")
+    if header.strip() != "*" and not _ENTITY_TAGS.fullmatch(header.strip()):
+        raise Problem(400, CODES[400], f"If-Match {header!r} is not an ETag, as GET gives it")
+    etag = current()
+    if etag is not None and (header.strip() == "*" or etag in _STRONG.findall(header)):
+        found = re.fullmatch(ours, etag, re.ASCII)
+        assert found is not None, etag
+        return found[1]
+    raise Problem(412, CODES[412], f"If-Match {header!r} is not the ETag of what is there now")
 
 
 def json_response(

@@ -50,7 +50,7 @@ def commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetMa
         audit=_data_files([item["audit"] for item in found], "audit", files),
         dropped=_data_files([item["dropped"] for item in found], "dropped", files),
         stats=_stats(plan, dataset, [item.get("stats") for item in held], files),
-        recipe=plan.recipe.document() | {"text": plan.recipe.text},
+        recipe=plan.recipe.document() | {"name": plan.recipe.name, "text": plan.recipe.text},
         recipe_fingerprint=plan.recipe.fingerprint,
         inputs=plan.inputs or tuple(Input(f.path, f.sha256, f.bytes) for f in plan.files),
         parents=plan.parents,

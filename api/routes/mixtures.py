@@ -16,6 +16,7 @@ from api.jobs import Runner
 from api.paging import PageDep
 from api.problems import Problem
 from curation.base.digest import digest_of
+from curation.base.errors import NotFound
 from mixtures.catalog import Catalog, MixtureVersion
 from mixtures.catalog.jobs import Job
 from mixtures.diff import diff
@@ -58,10 +59,17 @@ async def put_mixture(request: Request, catalog: CatalogDep, name: str) -> Respo
     the newest version's ETag (or If-None-Match: *) refuses with 412 where another is newest.
     """
     body = await request.body()
-    return await run_in_threadpool(_publish, catalog, name, body, expected_digest(request))
+    return await run_in_threadpool(_publish, request, catalog, name, body)
 
 
-def _publish(catalog: Catalog, name: str, body: bytes, expected: str | None) -> Response:
+def _publish(request: Request, catalog: Catalog, name: str, body: bytes) -> Response:
+    def current() -> str | None:
+        try:
+            return etag_of(catalog.mixture(name).digest)
+        except NotFound:
+            return None
+
+    expected = expected_digest(request, current)
     published = publish(catalog, name, body, file="body", expected=expected)
     version = published.version
     document = {**_summary(version), "advice": list(published.mixture.advice)}

@@ -190,6 +190,8 @@ def test_an_alias_is_moved_under_a_condition(client: TestClient, web: DatasetVer
     assert problem(again)["status"] == 412
     stale = client.put(path, json={"version": None}, headers={"If-Match": '"revision-0"'})
     assert problem(stale)["code"] == "precondition-failed"
+    for tag in ("*", '"x", "revision-1"'):
+        assert client.put(path, json={"version": 1}, headers={"If-Match": tag}).status_code == 200
     etag = client.get(path).headers["etag"]
     gone = client.put(path, json={"version": None}, headers={"If-Match": etag})
     assert gone.json() == {**gone.json(), "version": None, "revision": 2}

@@ -190,10 +190,16 @@ def test_a_text_is_published_only_over_the_version_that_was_looked_at(client: Te
     stale = problem(client.put(path, content=TEXT + "# 3\n", headers={"If-Match": seen}))
     assert (stale["status"], stale["code"]) == (412, "precondition-failed")
     assert "mixture 'blend' is at version 2 now" in stale["detail"]
-    for tag, status in (('"x"', 412), (f"W/{seen}", 412), (f"{seen}, {seen}", 400), ("*", 400)):
+    for tag, status in (('"x"', 412), (f"W/{seen}", 412), (f"{seen}, {seen}", 412), ("*?", 400)):
         wrong = client.put(path, content=TEXT + "# 4\n", headers={"If-Match": tag})
         assert problem(wrong)["status"] == status, tag
-    assert len(client.get(path).json()["versions"]) == 2
+    newest = second
+    for number, tag in enumerate(("*", '"x", {newest} , "y"'), start=3):
+        tag = tag.format(newest=newest.headers["etag"])
+        newest = client.put(path, content=TEXT + f"# {number}\n", headers={"If-Match": tag})
+        assert newest.status_code == 201, tag
+    assert problem(client.put(path + "2", content=TEXT, headers={"If-Match": "*"}))["status"] == 412
+    assert len(client.get(path).json()["versions"]) == 4
 
 
 def test_of_writers_that_looked_at_the_same_version_one_publishes(client: TestClient) -> None:

@@ -13,6 +13,8 @@ from curation.base.errors import NotFound, UsageError
 from curation.base.store import Store
 from curation.explain import explain
 from curation.recipe import parse_recipe
+from mixtures.catalog import Catalog
+from mixtures.lineage import find
 from pipelines.cli.curate import command
 from pipelines.curate import CurateResult, curate
 from pipelines.estimate import estimate
@@ -121,6 +123,8 @@ def test_the_command_explains_and_rescores(
 ) -> None:
     store, _ = done
     monkeypatch.setenv("AWASE_STORE", str(store.root))
+    with Catalog.open(store) as catalog:
+        assert "recipe <recipe>  (fingerprint sha256:" in "\n".join(find(catalog, "web@1").lines())
     shown = CliRunner().invoke(command, ["--explain", "web@1", "s1"])
     assert shown.exit_code == 0
     assert "threshold from: this test, page 7" in shown.stdout
