@@ -17,6 +17,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from curation.base.arrow import leave_pandas_out
+
 _RECIPE = "AWASE_WARM_RECIPE"
 _MAX_BYTES = 100_000  # of a variable of the environment; Linux takes 128 KiB
 _MODULES = ["pipelines.warm", "pipelines.executors"]
@@ -32,30 +34,30 @@ def start(recipe: str | Path | None = None) -> None:
     from multiprocess import forkserver
 
     forkserver.set_forkserver_preload(_MODULES)
-    text = _text(recipe)
-    if text is not None:
-        os.environ[_RECIPE] = text
+    os.environ[_RECIPE] = _text(recipe)
     try:
         forkserver.ensure_running()
     finally:
         os.environ.pop(_RECIPE, None)
 
 
-def _text(recipe: str | Path | None) -> str | None:
+def _text(recipe: str | Path | None) -> str:
+    """The recipe's text; nothing where there is none that can be passed on."""
     if recipe is None:
-        return None
+        return ""
     if isinstance(recipe, Path) or "\n" not in recipe:
         try:
             recipe = Path(recipe).read_text("utf-8")
         except (OSError, ValueError):
-            return None
-    return recipe if len(recipe.encode()) < _MAX_BYTES and "\0" not in recipe else None
+            return ""
+    return recipe if len(recipe.encode()) < _MAX_BYTES and "\0" not in recipe else ""
 
 
 def _make_ready(text: str, parent: int) -> None:
     """Run all steps of a recipe over two texts; end where the command has ended meanwhile."""
     import pyarrow as pa
 
+    leave_pandas_out()
     import pipelines.executors  # noqa: F401  (all that a worker imports)
     from curation.base.errors import AwaseError
     from curation.batch import FILE, ROW, Batch
@@ -63,6 +65,8 @@ def _make_ready(text: str, parent: int) -> None:
     from curation.run import warm_up
     from pipelines.compiling import say_when_compiling
 
+    if not text:
+        return
     say_when_compiling()
     texts = pa.array(_TEXTS, pa.large_string())
     origin = pa.array(range(len(texts)), pa.int64())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from curation.base.arrow import leave_pandas_out
 from pipelines import warm
 from pipelines.cli.common import (
     json_option,
@@ -101,6 +102,7 @@ def command(
     check_together(apart=APART, needs=NEEDS)
     if executor == "local" and workers > 1 and recipe and not (rescore or dry_run or explain):
         warm.start(recipe)  # before the imports below: they take a second of their own
+    leave_pandas_out()
     from pipelines.curate import curate, curate_share, finish_run, plan_run
 
     if explain is not None:

@@ -21,7 +21,8 @@ def look():
     ready = sys.modules.get("curation.words.english.splitter")
     count = 0 if ready is None else ready.english_words.cache_info().currsize
     threads = len(os.listdir(f"/proc/{os.getppid()}/task"))
-    return count, threads, sorted(name for name in os.environ if "WARM" in name)
+    left_out = "pandas" not in sys.modules
+    return count, threads, left_out, sorted(name for name in os.environ if "WARM" in name)
 
 
 before = set(sys.modules)
@@ -40,11 +41,12 @@ def test_workers_begin_with_what_the_recipe_needs(recipe: str, words: int, tmp_p
         [sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr
-    ready, threads, inherited, heavy, left = json.loads(run.stdout)
+    ready, threads, without_pandas, inherited, heavy, left = json.loads(run.stdout)
     assert ready == words
     # No more threads than its libraries start, which end them before a fork: numpy's and Arrow's.
     plain = "import os, numpy, pyarrow; print(len(os.listdir('/proc/self/task')))"
     assert threads <= int(subprocess.check_output([sys.executable, "-c", plain]))
     assert inherited == left == []  # the recipe is in no worker's environment, nor in the command's
+    assert without_pandas
     assert heavy == []  # starting it costs the command no import
     assert run.stderr == ""
