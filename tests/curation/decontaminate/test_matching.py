@@ -204,3 +204,19 @@ def test_marks_are_the_stretches_of_items_that_the_rule_is_about(tmp_path):
     text = f"{LONG[:25]}。これは別の話です。{SHORT}"
     (rule,) = made.rules
     assert [text[left:right] for left, right in made.marks(text, rule)] == [SHORT[:-1]]
+
+
+def test_a_short_item_quoted_in_part_is_found_where_ngrams_begin_earlier(tmp_path):
+    item = "富士山の高さは何メートルですかという問題の答えを次から選びなさい"
+    text = f"前置きです。{item[:26]}。そのあとの文章。"
+    path = tmp_path / "partial.jsonl"
+    path.write_text(json.dumps({"q": item}), encoding="utf-8")
+
+    def share(**options):
+        sets = [EvaluationSet("s", str(path), ("q",))]
+        made = Decontaminate(sets=sets, action="annotate", unit="characters", **options)
+        found = made.score(pa.array([text], pa.large_string()), {}).scores
+        return found["item_share"][0].as_py()
+
+    assert share() == 0
+    assert share(whole_below=20) == 26 / len(item)
