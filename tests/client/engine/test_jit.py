@@ -34,7 +34,7 @@ def copied(tmp_path):
     for name in ("__init__.py", "base/__init__.py", "base/marks.py", "kernels/__init__.py"):
         (tmp_path / "curation" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "curation" / name, tmp_path / "curation" / name)
-    for name in ("marks.py", "utf8.py"):
+    for name in ("marks.py", "utf8.py", "hashing.py"):
         shutil.copy(KERNELS / name, tmp_path / "curation" / "kernels" / name)
     return tmp_path
 
