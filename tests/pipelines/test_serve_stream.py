@@ -23,7 +23,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Stream:
     return make_stream(tmp_path_factory.mktemp("served"))
 
 
-def read(urls: list[str], stream: Stream, *, key: str, each: Event | None = None) -> str:
+def read(urls: list[str], stream: Stream, *, key: str | None, each: Event | None = None) -> str:
     """The digest of the whole stream, a step a request; `each` is set once some were received."""
     digest = hashlib.sha256()
     options = Options(in_flight=2, request_bytes=1, timeout_seconds=20)
@@ -73,7 +73,7 @@ def test_sigterm_under_load_loses_nothing_and_the_clients_go_on_elsewhere(stream
         serve(stream.store) as (two, _),
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
-        reading = [pool.submit(read, [one, two], stream, key="", each=each) for each in started]
+        reading = [pool.submit(read, [one, two], stream, key=None, each=each) for each in started]
         for each in started:
             assert each.wait(60)
         ending.send_signal(signal.SIGTERM)
