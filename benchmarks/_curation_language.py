@@ -6,13 +6,13 @@ are printed, one a line, and counted in `differences`.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 
-from benchmarks._table import RUNS, Table, measure
+from benchmarks._curation_sides import measure, sample, size_of
+from benchmarks._table import RUNS, Table
 from curation.language import PREFIX_CHARACTERS, Language, load, model_path, predict
 
 LANGUAGES = ("ar", "de", "el", "en", "es", "fr", "hi", "it", "ja", "ko", "pt", "ru", "th", "vi")
@@ -20,10 +20,8 @@ MEGABYTES = 3.0
 CASE = "language-prefix"
 
 
-def language(
-    table: Table, names: Sequence[str], *, sample: Callable[[str, float], Sequence[str]]
-) -> None:
-    """Add the row: one core, texts in memory, `sample` gives so many MB of a language's."""
+def identification(table: Table, names: Sequence[str]) -> None:
+    """Add the row: one core, texts in memory."""
     texts = [text for name in LANGUAGES for text in sample(name, MEGABYTES)]
     array = pa.array(texts, pa.large_string())
     batches = [array[at : at + 1000] for at in range(0, len(array), 1000)]
@@ -44,18 +42,18 @@ def language(
             moved[f"{expected} -> {label}"] += 1
             start = " ".join(text[:80].split())
             print(f"{CASE}: {expected} {certainty:.2f} whole, {label} {score:.2f} prefix: {start}")
-    work = sum(len(text.encode()) for text in texts) / 1e6
+    work = size_of(texts)
     pairs = zip(texts, mine, strict=True)
     whole = sum(judged and len(text) > PREFIX_CHARACTERS for text, (_, _, judged) in pairs)
     named = ", ".join(f"{pair} {count}" for pair, count in moved.most_common())
     table.add(
         CASE,
         "MB/s",
-        measure(by_prefix, work=work, clock=time.process_time),
+        measure(by_prefix, work=work),
         peer="fastText, whole texts",
         peer_value=measure(
             lambda: [predict(model, text) for text in texts],
-            work=work, runs=RUNS, clock=time.process_time,
+            work=work, runs=RUNS,
         ),
         differences=moved.total(),
         notes=f"of {len(texts)} documents, {whole} judged whole by the margin; whole -> prefix: "

@@ -11,12 +11,12 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 
 from benchmarks import _peers as peers
 from benchmarks._curation_compile import compile_time
 from benchmarks._curation_decontaminate import decontaminate
-from benchmarks._curation_language import language as identification
+from benchmarks._curation_language import identification
 from benchmarks._curation_minhash import minhash
 from benchmarks._curation_pipeline import PIPELINE_MEGABYTES, memory, pipeline
 from benchmarks._curation_sides import (
@@ -207,7 +207,7 @@ GROUPS = {
         "ja-swallow-rerun",
         "ja-default-rerun",
     ),
-    partial(identification, sample=sample): ("language-prefix",),
+    identification: ("language-prefix",),
     signatures: ("minhash-rerun",),
     evaluation_items: ("decontaminate-ja", "decontaminate-en"),
     compile_time: ("compile-first", "compile-cached"),
