@@ -5,7 +5,8 @@ as ASCII, character for character, so that a match's place is its place in the t
 is changed nowhere else. Formats and look-arounds: facts of the numbering plan (03-1234-5678,
 0120-..., +81 without the 0); the check digit of My Number as in python-stdnum's jp.in_, and only
 near words that speak of it, since one in ten numbers of twelve digits has a right check digit.
-Free and special services (0120, 0800, 0570, 0990) are nobody's own and stay.
+Free and special services (0120, 0800, 0570, 0990) are nobody's own and stay, and so do digits alone
+where an address of the web or a word such as ISBN says that they number something else.
 """
 
 from __future__ import annotations
@@ -24,18 +25,23 @@ from curation.steps import Rule, Scored
 
 EMAIL_MASK = "email@example.com"
 
-_DASHES = "‐‑‒–—―−﹣－˗‾"
+_DASHES = "‐‑‒–—―−﹣－˗‾─━⁃"
 _SHADOW: dict[int, int | str] = {
     **{0xFF01 + k: 0x21 + k for k in range(94)},  # full-width ASCII
     **{ord(dash): "-" for dash in _DASHES},
     0x3000: " ",
     0xA0: " ",
 }
-_LONG_VOWEL_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ーｰ](?=[0-9])")
+_LONG_VOWEL_BETWEEN_DIGITS = re.compile(r"(?<=[0-9)])[ーｰ](?=[0-9(])")
 _INTERESTING = re.compile(r"[0-9０-９]{2}|[@＠★]|[(\[（［][aA][tT][)\]）］]")
 
 _LOCAL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}\Z")
-_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+# RFC 5321 section 4.1.2, Quoted-string; not the value of an attribute, as in class="x"@click.once.
+_QUOTED_LOCAL = re.compile(
+    r'(?:(?<=[\s<(\[{:;,|])|(?<=[^\x00-\x7f])|(?<![\s\S]))"(?:[^"\\\r\n]|\\[ -~]){1,62}"\Z'
+)
+_DOT = r"(?:\.| ?\((?:dot|DOT)\) ?| ?\[(?:dot|DOT)\] ?)"
+_DOMAIN = re.compile(rf"[A-Za-z0-9-]{{1,63}}(?:{_DOT}(?P<top>[A-Za-z0-9-]{{1,63}})){{1,8}}")
 _AT = re.compile(  # each begins with a character of its own, which `re` looks for at once
     r"@|★|\((?:at|AT)\) ?| \((?:at|AT)\) ?|\[(?:at|AT)\] ?| \[(?:at|AT)\] ?"
 )
@@ -43,18 +49,33 @@ _AT = re.compile(  # each begins with a character of its own, which `re` looks f
 _FILES = frozenset(("png", "jpg", "jpeg", "gif", "webp", "svg", "css", "js"))  # icon@2x.png
 
 # Nothing that a number would go on from, or the name of its kind without a space.
-_FREE = r"(?:(?<![0-9A-Za-z+_.-])|(?<=(?<![A-Za-z])(?:[Tt][Ee][Ll]|[Ff][Aa][Xx])))"
-_ABROAD = r"(?P<abroad>(?:\+81|\(\+81\))[- .]?(?:\(0\)[- ]?|\()?)"
+_TEL = r"(?:[Tt][Ee][Ll]|[Ff][Aa][Xx])"
+_NAMED = "|".join(
+    rf"(?<=(?<![A-Za-z]){name})" for name in (_TEL, rf"{_TEL}[.=/-]", r"[FMPTfmpt]\.")
+)
+_FREE = rf"(?:(?<![0-9A-Za-z+_.-])|{_NAMED})"
+_NOT_IN_URL = rf"(?:(?<![0-9A-Za-z+_.-])(?<![0-9A-Za-z%_-][/=])|{_NAMED})"
+_END = r"(?:(?![0-9A-Za-z_]|-[0-9])|(?=(?i:tel|fax|ext|e-?mail|http)))"
+_GAP = r"(?: ?[-.・･] ?| )"
+_ABROAD = (  # +81, (+81), 0081 and 010-81, as dialled from Japan; the 0 that abroad leaves out
+    rf"(?P<abroad>(?:\(?\+ ?81\)?|0081(?=[ (.-])|010[ -]?81(?=[ (.-])){_GAP}?"
+    rf"(?:\(0\){_GAP}?|\(0?|0)?)"
+)
 _PHONE = re.compile(
-    rf"{_FREE}(?:{_ABROAD}|(?P<bracket>\(0)|0)"
-    r"(?P<area>[0-9]{1,4})(?: ?[-.・･] ?|\)[- ]?| ?\(| )"
-    r"(?P<middle>[0-9]{1,4})(?: ?[-.・･] ?|\) ?| )(?P<last>[0-9]{4})"
-    r"(?![0-9A-Za-z_]|-[0-9])"
+    rf"{_FREE}(?:{_ABROAD}|\(0|0)"
+    rf"(?P<area>[0-9]{{1,4}})(?:{_GAP}|\)[- ]?| ?\()"
+    rf"(?P<middle>[0-9]{{1,4}})(?: ?[-.・･] ?|\)[- ]?| )(?P<last>[0-9]{{4}}){_END}"
+)
+_TWO_PARTS = re.compile(
+    rf"{_FREE}(?:{_ABROAD}|\(0|0)"
+    rf"(?P<area>[1-9][0-9]{{0,3}})(?P<gap>{_GAP}|\)[- ]?)(?P<rest>[0-9]{{5,8}}){_END}"
 )
 _PLAIN_PHONE = re.compile(
-    rf"{_FREE}(?:{_ABROAD}(?P<rest>[1-9][0-9]{{8,9}})|0[1-9][0-9]{{8,9}})"
-    r"(?![0-9A-Za-z_]|-[0-9])"
+    rf"{_NOT_IN_URL}(?:{_ABROAD}(?P<rest>[1-9][0-9]{{8,9}})|0[1-9][0-9]{{8,9}}){_END}"
 )
+# What ten digits, or the 5, 1 and 4 of an account of Japan Post Bank, number where this stands near.
+_NUMBERED = re.compile(r"(?i:ISBN|ASIN)|口座|振替")
+_NUMBERED_NEAR = 16  # characters before the number
 _ALL_DIGITS = "123456789"  # behind a 0: the ten digits in order, nobody's number
 _MOBILE = ("50", "60", "70", "80", "90")
 _NOBODYS = ("120", "800", "570", "990")
@@ -89,21 +110,28 @@ def emails(folded: str) -> Iterator[tuple[int, int]]:
     """Places of e-mail addresses in a shadow, (at) and ★ for @ included."""
     free = 0
     for at in _AT.finditer(folded):
-        local = _LOCAL.search(folded, max(free, at.start() - 64), at.start())
+        begin = _local_begin(folded, max(free, at.start() - 64), at.start())
         domain = _DOMAIN.match(folded, at.end())
-        if local is None or domain is None:
+        if begin is None or domain is None:
             continue
-        top = domain.group().rpartition(".")[2]
-        end = domain.end()
-        if top.endswith("-"):
-            end -= len(top) - len(top.rstrip("-"))
-            top = top.rstrip("-")
-        begin = local.start() + len(local.group()) - len(local.group().lstrip(".-'"))
-        named = 2 <= len(top) <= 24 and top.isalpha() and top.lower() not in _FILES
-        if named and begin < at.start():
+        top = domain["top"].rstrip("-")
+        end = domain.end() - len(domain["top"]) + len(top)
+        if 2 <= len(top) <= 24 and top.isalpha() and top.lower() not in _FILES:
             free = end
             if folded[begin:end] != EMAIL_MASK:
                 yield begin, end
+
+
+def _local_begin(folded: str, first: int, at: int) -> int | None:
+    """Where the part of an address before its @ at `at` begins, from `first` on; None: nowhere."""
+    if folded.endswith('"', first, at):
+        quoted = _QUOTED_LOCAL.search(folded, first, at)
+        return None if quoted is None else quoted.start()
+    local = _LOCAL.search(folded, first, at)
+    if local is None:
+        return None
+    begin = at - len(local.group().lstrip(".-'"))
+    return begin if begin < at else None
 
 
 def phones(folded: str) -> Iterator[tuple[int, int, int]]:
@@ -114,17 +142,29 @@ def phones(folded: str) -> Iterator[tuple[int, int, int]]:
         digits = len(area) + len(middle)
         mobile = area in _MOBILE and len(middle) == 4
         fixed = digits == 5 and area[0] in "123456789" and (len(area) > 1 or area in "346")
-        if (mobile or fixed) and not (area in _NOBODYS and not match["abroad"]):
-            begin, end = match.span()
-            found.append((begin, match.start("middle"), end))
+        account = len(middle) == 1 and not match["abroad"] and _numbered(folded, match.start())
+        free = area in _NOBODYS and not match["abroad"]
+        if (mobile or fixed) and not (free or account):
+            found.append((match.start(), match.start("middle"), match.end()))
+    for match in _TWO_PARTS.finditer(folded):
+        area, rest = match["area"], match["rest"]
+        mobile = area in _MOBILE and len(rest) == 8
+        fixed = len(area) + len(rest) == 9
+        if (mobile and match["gap"] != " ") or (match["abroad"] and (mobile or fixed)):
+            found.append((match.start(), match.start("rest"), match.end()))
     for match in _PLAIN_PHONE.finditer(folded):
         number = match["rest"] or match.group()[1:]
         mobile = number[:2] in _MOBILE
         taken = number[:3] in _NOBODYS or number == _ALL_DIGITS
-        if len(number) == (10 if mobile else 9) and not taken:
-            begin, end = match.span()
-            found.append((begin, end - len(number) + 2, end))
+        other = not (mobile or match["abroad"]) and _numbered(folded, match.start())
+        if len(number) == (10 if mobile else 9) and not (taken or other):
+            found.append((match.start(), match.end() - len(number) + 2, match.end()))
     yield from sorted(found)
+
+
+def _numbered(folded: str, begin: int) -> bool:
+    """Whether a word before `begin` says that the number there is that of a book or an account."""
+    return _NUMBERED.search(folded, max(0, begin - _NUMBERED_NEAR), begin) is not None
 
 
 def my_numbers(text: str, folded: str) -> Iterator[tuple[int, int]]:
@@ -185,7 +225,7 @@ class PersonalData(RuleStep):
 
     def __init__(self, *, rules: Sequence[Rule] = (), name: str | None = None) -> None:
         super().__init__(rules=rules, name=name)
-        self.settings = {"email": EMAIL_MASK, "context": _CONTEXT, "formats": 3}
+        self.settings = {"email": EMAIL_MASK, "context": _CONTEXT, "formats": 4}
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
         data, offsets = utf8_view(text)

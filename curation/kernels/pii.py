@@ -28,13 +28,13 @@ def _kinds() -> npt.NDArray[np.uint8]:
         ("([", _BRACKET),
         ("aA", _A),
         ("tT", _T),
-        (string.ascii_letters + string.digits + "._%+-", _NAME),
+        (string.ascii_letters + string.digits + "._%+-'\"", _NAME),
     ):
         for code in map(ord, characters):
             kinds[code] |= bit
             if code > 32:
                 kinds[code + 0xFEE0] |= bit
-    for dash in "‐‑‒–—―‖‗‾−﹣˗ーｰ・･\u00a0\u3000":
+    for dash in "‐‑‒–—―‖‗‾−﹣˗─━⁃ーｰ・･\u00a0\u3000":
         kinds[ord(dash)] |= _FILLER | _NAME
     kinds[ord("★")] |= _AT
     kinds[10] |= _BREAK

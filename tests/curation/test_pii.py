@@ -61,6 +61,34 @@ from curation.pii import PersonalData, check_digit, mask, shadow
         ("+81(3)1234-5678", "+81(3)XXXX-XXXX"),
         ("+81.90.1234.5678", "+81.90.XXXX.XXXX"),
         ("(+81) 9012345678", "(+81) 90XXXXXXXX"),
+        ("+81 (0)3-1234-5678", "+81 (0)3-XXXX-XXXX"),
+        ("+81 (0) 3 1234 5678", "+81 (0) 3 XXXX XXXX"),
+        ("＋８１（０）９０－１２３４－５６７８", "＋８１（０）９０－XXXX－XXXX"),
+        ("+81ー（0）3ー1234ー5678", "+81ー（0）3ーXXXXーXXXX"),
+        ("+81 (03) 1234-5678", "+81 (03) XXXX-XXXX"),
+        ("+81-090-1234-5678", "+81-090-XXXX-XXXX"),
+        ("+81 - 3 - 1234 - 5678", "+81 - 3 - XXXX - XXXX"),
+        ("+ 81 3 1234 5678", "+ 81 3 XXXX XXXX"),
+        ("(+81-3)1234-5678", "(+81-3)XXXX-XXXX"),
+        ("(+81)(0)3-1234-5678", "(+81)(0)3-XXXX-XXXX"),
+        ("+81 3 12345678", "+81 3 XXXXXXXX"),
+        ("+81-90-12345678", "+81-90-XXXXXXXX"),
+        ("0081-3-1234-5678", "0081-3-XXXX-XXXX"),
+        ("0081 90 1234 5678", "0081 90 XXXX XXXX"),
+        ("0081(0)3-1234-5678", "0081(0)3-XXXX-XXXX"),
+        ("００８１－９０－１２３４－５６７８", "００８１－９０－XXXX－XXXX"),
+        ("010-81-3-1234-5678", "010-81-3-XXXX-XXXX"),
+        ("090-12345678", "090-XXXXXXXX"),
+        ("(080)12345678", "(080)XXXXXXXX"),
+        ("03（1234）ー5678", "03（XXXX）ーXXXX"),
+        ("03─1234─5678", "03─XXXX─XXXX"),
+        ("Tel.03-1234-5678", "Tel.03-XXXX-XXXX"),
+        ("TEL-03-1234-5678", "TEL-03-XXXX-XXXX"),
+        ("T.03-1234-5678", "T.03-XXXX-XXXX"),
+        ("TEL/0312345678", "TEL/031XXXXXXX"),
+        ("?tel=0312345678", "?tel=031XXXXXXX"),
+        ("03-1234-5678FAX", "03-XXXX-XXXXFAX"),
+        ("03-1234-5678ext.12", "03-XXXX-XXXXext.12"),
     ],
 )
 def test_phone_numbers_in_all_their_forms(text, masked):
@@ -108,6 +136,29 @@ def test_phone_numbers_in_all_their_forms(text, masked):
         "icon@2x.png",
         "+1(3)1234-5678",
         "03 - 1234 + 5678",
+        "ISBN 0306406152",
+        "ISBN-10：０３０６４０６１５２",
+        "https://example.com/dp/0306406152/",
+        "?id=0312345678",
+        "JAN 0081312345678",  # UPC codes begin with a 0 there
+        "振替口座 02730-5-1234",
+        "00120-1-123456",
+        "銀行コード 0001 支店 001 口座 1234567",
+        "0005-003-1234567",
+        "010-8123-4567",  # a mobile number of Korea
+        "01081234567",
+        "+82-10-1234-5678",
+        "1,081-3-1234-5678",
+        "5+81-3-4=80",
+        "v1.03.1234.5678",
+        "ver.03.12.3456",
+        "03-12345678",
+        "090 12345678",
+        "2024-080-12345678",
+        "Tel.2024-03-1234",
+        "P.03-1234",
+        "¥03,123,456",
+        "〒060-0001",
     ],
 )
 def test_other_numbers_stay(text):
@@ -142,6 +193,12 @@ def test_what_hojichar_misses_and_hits_wrongly():
         "TARO@EXAMPLE.CO.JP",
         "a_b-c+d@sub.example.museum",
         "taro＠ｅxample．jp",
+        '"taro yamada"@example.com',
+        '"a@b (c)"@example.com',
+        r'"a\"b\\"@example.com',
+        "＂ａ　ｂ＂＠ｅｘａｍｐｌｅ．ｃｏｍ",
+        "taro(at)example(dot)com",
+        "taro [at] example [dot] co [dot] jp",
     ],
 )
 def test_mail_addresses_in_all_their_forms(address):
@@ -164,6 +221,13 @@ def test_mail_addresses_in_all_their_forms(address):
         "星★a",
         "x @ y.z",
         "@",
+        '""@example.com',
+        'a"b"@example.com',
+        '"' + "a" * 63 + '"@example.com',
+        '<p class="x"@click.once="y">',
+        '"""doc"""@app.route',
+        '"Hello"@en.',
+        "(at) example (dot) com",
     ],
 )
 def test_other_signs_stay(text):
@@ -212,7 +276,10 @@ def test_the_step_counts_and_leaves_clean_batches_alone():
     assert step.score(pa.array(["何もない"], pa.large_string()), {}).text is None
 
 
-LATIN_PIECES = ["03-1234-5678", "+81 ", "090", "1234", "-", " ", "\n", "a@b.jp", "(AT)", "\r"]
+LATIN_PIECES = [
+    *("03-1234-5678", "+81 ", "0081", "090", "1234", "-", " ", "\n", "a@b.jp", "(AT)", "\r"),
+    *('"', "'", "(0)", "TEL", "(dot)"),
+]
 WIDE_PIECES = [
     "０３（１２３４）５６７８",
     "ー",
@@ -222,7 +289,19 @@ WIDE_PIECES = [
     "123456789018",
     "＠",
 ]
-SIGNS = ["0", "８", "＋", "+", ".", "(", "－", "@", "_", "個人番号"]  # where a number can begin
+SIGNS = [
+    "─",
+    "0",
+    "８",
+    "＋",
+    "+",
+    ".",
+    "(",
+    "－",
+    "@",
+    "_",
+    "個人番号",
+]  # where a number can begin
 PIECES = st.sampled_from([*LATIN_PIECES, *WIDE_PIECES, *SIGNS, "example.com", "漢"])
 
 
@@ -246,7 +325,35 @@ def test_any_text_keeps_what_is_not_masked(text):
 
 @pytest.mark.parametrize(
     "unit",
-    ["0", "03-", "a@", "a", "a.", "@a-", "(0", "+81", "１", "1234-", "マイナンバー1234 ", "ー1"],
+    [
+        *(
+            "0",
+            "03-",
+            "a@",
+            "a",
+            "a.",
+            "@a-",
+            "(0",
+            "+81",
+            "１",
+            "1234-",
+            "マイナンバー1234 ",
+            "ー1",
+        ),
+        *(
+            '"',
+            '"a',
+            '"@a.jp',
+            '\\"@',
+            "+ 81 (0",
+            "0081-",
+            "010-81",
+            "(0)",
+            "a(dot)",
+            "TEL.0",
+            "0 ( ",
+        ),
+    ],
 )
 def test_long_texts_take_linear_time(unit):
     times = []
