@@ -73,7 +73,7 @@ _TWO_PARTS = re.compile(
 _PLAIN_PHONE = re.compile(
     rf"{_NOT_IN_URL}(?:{_ABROAD}(?P<rest>[1-9][0-9]{{8,9}})|0[1-9][0-9]{{8,9}}){_END}"
 )
-# What ten digits, or the 5, 1 and 4 of an account of Japan Post Bank, number where this stands near.
+# Where one stands near, ten digits are a book, 5, 1 and 4 an account of Japan Post Bank.
 _NUMBERED = re.compile(r"(?i:ISBN|ASIN)|口座|振替")
 _NUMBERED_NEAR = 16  # characters before the number
 _ALL_DIGITS = "123456789"  # behind a 0: the ten digits in order, nobody's number
