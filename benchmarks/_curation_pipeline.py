@@ -32,7 +32,7 @@ from benchmarks._table import Measured, Table
 from benchmarks._tree import Run, run_tree
 
 PIPELINE_MEGABYTES = 1000.0  # of each language, at most: all that there is
-PIPELINE_RUNS = 3
+PIPELINE_RUNS = 5
 WARM = 200  # documents of the run that is not timed
 PIPELINE_RECIPE = """\
 version: 1

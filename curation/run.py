@@ -5,7 +5,7 @@
     keys      matching keys and bands; commit
 
 Each is a generator over batches, so a task is a chain of them and holds one batch at a time.
-A layer that is committed is read instead of computed. `pipelines.executors` wraps each as a
+A layer that is committed is read instead of computed. `pipelines.phases` wraps each as a
 datatrove step; `run_task` chains them without it.
 """
 

@@ -178,7 +178,8 @@ def _plan_hub(
 
 def execute(plan: RunPlan, executor: Executor, *, progress: Progress | None = None) -> None:
     """Bring all layers and files of a run into the store's work folder."""
-    from pipelines.executors import Job, write_pipeline
+    from pipelines.executors import Job
+    from pipelines.phases import write_pipeline
 
     _score(plan, executor, range(len(plan.tasks)), progress)
     check_bad_records(plan)
@@ -202,7 +203,8 @@ def execute(plan: RunPlan, executor: Executor, *, progress: Progress | None = No
 
 
 def _score(plan: RunPlan, executor: Executor, share: range, progress: Progress | None) -> None:
-    from pipelines.executors import Job, score_pipeline
+    from pipelines.executors import Job
+    from pipelines.phases import score_pipeline
 
     def scored() -> int:
         return sum(not plan.unfinished(task) for task in share)
@@ -228,7 +230,8 @@ def report_path(plan: RunPlan) -> Path:
 
 def finish(plan: RunPlan, store: Store, *, workers: int = 1) -> list[tuple[DatasetManifest, bool]]:
     """Commit each dataset of a run whose files are all there, and write the run's report."""
-    from pipelines.executors import Job, report_pipeline
+    from pipelines.executors import Job
+    from pipelines.phases import report_pipeline
     from pipelines.report.page import write_report
 
     committed = [commit(plan, dataset, store) for dataset in plan.datasets]

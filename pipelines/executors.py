@@ -1,173 +1,37 @@
-"""The run's generators as datatrove pipeline steps, and the executors that run them.
+"""Where the tasks of a phase run: datatrove's executors, on this machine, on Ray or under Slurm.
 
-What flows between the steps are batches (`curation.batch.Batch`), not datatrove documents; the
-adapters of `curation.batch` let a datatrove step stand between two of them. datatrove's own markers
-of completion are not believed (`skip_completed=False`): only our commit records say what is done.
+datatrove's own markers of completion are not believed (`skip_completed=False`): only our commit
+records say what is done.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 from multiprocess.util import register_after_fork
 
-from curation import run
 from curation.base.errors import Failed, UsageError
 from curation.base.store import disk_errors
-from curation.batch import Batch
-from curation.output import Output, Range
 from curation.plan import RunPlan
-from pipelines import compiling, warm
+from pipelines import warm
+from pipelines.phases import logs_of
 from pipelines.watch import Tasks, end_with_the_parent, workers_watched
 
 logger.disable("datatrove")  # it would write to the terminal; records and errors are ours
 
 SLURM_SECONDS = 2.0
 SLURM_PATIENCE = 5  # polls without the job in the queue: a network file system shows files late
-
-
-def logs_of(plan: RunPlan, phase: str) -> Path:
-    return plan.folder() / "logs" / phase
-
-
-class Shared:
-    """The plan as all steps of a pipeline share it: never copied, and one line in executor.json."""
-
-    def __init__(self, plan: RunPlan) -> None:
-        self.plan = plan
-        self.parent = os.getpid()
-
-    def __deepcopy__(self, memo: object) -> Shared:
-        return self
-
-    def __str__(self) -> str:
-        return f"run {self.plan.fingerprint}"
-
-    def begin(self, phase: str, task: int, count: int) -> None:
-        """In a worker: leave Ctrl-C, which reaches every process of a terminal, to the parent, end
-        when the parent does, however it was killed, and say what this process is at."""
-        if os.getpid() != self.parent:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            end_with_the_parent()
-            tasks = Tasks(logs_of(self.plan, phase), self.parent)
-            tasks.begin(f"task {task} of {count} ({phase})")
-            compiling.watch(tasks.compiling)
-
-
-class Base(PipelineStep):
-    """Read, normalise, identify the language, route."""
-
-    type = "awase"
-    name = "base"
-
-    def __init__(self, shared: Shared) -> None:
-        super().__init__()
-        self.shared = shared
-
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        self.shared.begin("score", rank, len(self.shared.plan.tasks))
-        yield from run.base(self.shared.plan, rank)
-
-
-class Apply(PipelineStep):
-    """One step of one dataset's profile."""
-
-    type = "awase"
-
-    def __init__(self, shared: Shared, dataset: int, number: int) -> None:
-        super().__init__()
-        self.shared = shared
-        self.dataset = dataset
-        self.number = number
-        recipe = shared.plan.datasets[dataset].recipe
-        self.name = f"{recipe.name} {recipe.steps[number].name}"
-
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        plan = self.shared.plan
-        yield from run.apply(plan, plan.datasets[self.dataset], self.number, rank, data)
-
-
-class Keys(PipelineStep):
-    """Matching keys and MinHash bands."""
-
-    type = "awase"
-    name = "keys"
-
-    def __init__(self, shared: Shared) -> None:
-        super().__init__()
-        self.shared = shared
-
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        yield from run.take_keys(self.shared.plan, rank, data)
-
-
-class Write(PipelineStep):
-    """The files of one range of one dataset a task."""
-
-    type = "awase"
-    name = "write"
-
-    def __init__(self, shared: Shared, outputs: Sequence[tuple[int, Range]]) -> None:
-        super().__init__()
-        self.shared = shared
-        self.outputs = outputs
-
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        self.shared.begin("write", rank, len(self.outputs))
-        plan = self.shared.plan
-        dataset, part = self.outputs[rank]
-        Output(plan, plan.datasets[dataset], part).write()
-        yield from ()
-
-
-def score_pipeline(plan: RunPlan) -> list[PipelineStep]:
-    """The steps of a scoring task, in order."""
-    shared = Shared(plan)
-    steps: list[PipelineStep] = [Base(shared)]
-    for dataset in plan.datasets:
-        steps += [Apply(shared, dataset.index, n) for n in range(len(dataset.steps))]
-    return [*steps, Keys(shared)]
-
-
-def write_pipeline(plan: RunPlan, outputs: Sequence[tuple[int, Range]]) -> list[PipelineStep]:
-    """Task k writes outputs[k] = (dataset, range)."""
-    return [Write(Shared(plan), list(outputs))]
-
-
-class Report(PipelineStep):
-    """The report's section about one dataset a task."""
-
-    type = "awase"
-    name = "report"
-
-    def __init__(self, shared: Shared, digests: Sequence[str]) -> None:
-        super().__init__()
-        self.shared = shared
-        self.digests = digests
-
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        from pipelines.report.section import write_section
-
-        self.shared.begin("report", rank, len(self.digests))
-        write_section(self.shared.plan, rank, self.digests[rank])
-        yield from ()
-
-
-def report_pipeline(plan: RunPlan, digests: Sequence[str]) -> list[PipelineStep]:
-    """Task k writes the section of dataset k, whose version is digests[k]."""
-    return [Report(Shared(plan), list(digests))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ does importing it do anything.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -79,3 +80,4 @@ def _make_ready(text: str, parent: int) -> None:
 if _RECIPE in os.environ:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
     _make_ready(os.environ.pop(_RECIPE), os.getppid())
+    gc.freeze()  # what is here stays: a worker's collector would copy the pages it marks
