@@ -15,6 +15,7 @@ KINDS = {
     "hojichar": "curation.rules.hojichar:HojiChar",
     "japanese": "curation.rules.japanese:Japanese",
     "address": "curation.rules.llm_jp:Address",
+    "kuten": "curation.rules.llm_jp:Kuten",
     "compression": "curation.rules.llm_jp:Compression",
     "extract": "curation.rules.llm_jp:Extract",
     "punctuation": "curation.rules.endings:Punctuation",

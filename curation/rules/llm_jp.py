@@ -1,4 +1,4 @@
-"""llm-jp-corpus v1's rules for web text: address, compression, and its rewriting of lines."""
+"""llm-jp-corpus v1's rules for web text: address, 。, compression, and its rewriting of lines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from urllib.parse import urlparse
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import regex  # type: ignore[import-untyped,unused-ignore]
 
 from curation.kernels.buffers import utf8_view
-from curation.rules.base import RuleStep, flag, fraction
+from curation.rules.base import RuleStep, flag, fraction, ratio
 from curation.steps import Rule, Scored
 
 # llm-jp-corpus 9815fc53 (Apache-2.0) scripts/dict/ja_valid_domains.txt, as listed in its README.
@@ -48,6 +49,23 @@ def _taken(url: str | None) -> bool | None:
     except ValueError:  # a bracket that closes no IPv6 address
         return False
     return host is not None and host.rsplit(".", maxsplit=1)[-1] in TOP_LEVEL_DOMAINS
+
+
+class Kuten(RuleStep):
+    """。 by characters: HojiChar's DiscardRareKuten, which llm-jp v1 asks behind its word lists.
+
+    A step of its own, so that its rule stands there in the order of reasons; the step `hojichar`
+    has the same number as `kuten_ratio`. A mean sentence of over n characters is a ratio under
+    1 / n. Null for an empty text.
+    """
+
+    default_name = "kuten"
+    statistics = (fraction("ratio", "。 by characters", "ratio"),)
+
+    def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
+        marks = pc.count_substring(text, "。").to_numpy(zero_copy_only=False)
+        characters = pc.utf8_length(text).to_numpy(zero_copy_only=False)
+        return Scored(self.arrays([ratio(marks, characters)]))
 
 
 class Compression(RuleStep):

@@ -114,7 +114,7 @@ TRAPS = [
     Trap("kanji-leads-reject", "1.3", KANJI_LEAD + prose(), "llm-jp-v1", True, False, reason=("hojichar.not_japanese", "characters.few_japanese")),
     Trap("four-hits-reject-however-long", "1.3", prose(400) + HIT * 4, "llm-jp-v1", True, False, reason=("adult.adult_content", "adult.adult_words")),
     Trap("three-hits-reject-when-strict", "1.3", prose(400) + HIT * 3, "llm-jp-v1-strict", True, False, reason=("adult.adult_content", "adult.adult_words")),
-    Trap("long-sentences-reject-when-strict", "1.3", ("文" * 60 + "を書いた" + "漢" * 30 + "。") * 3, "llm-jp-v1-strict", True, True, reason=("hojichar.sentence_length", "japanese.long_sentences")),
+    Trap("long-sentences-reject-when-strict", "1.3", ("文" * 60 + "を書いた" + "漢" * 30 + "。") * 3, "llm-jp-v1-strict", True, True, reason=("kuten.sentence_length", "japanese.long_sentences")),
     Trap("varied-short-texts-compress-badly", "1.3", "短い文です。", "llm-jp-v1", True, True, reason=("compression.compression_high", "characters.too_short")),
     # --- HojiChar 0.18.1, §1.5
     Trap("asu-is-found-in-asparagus", "1.5", prose() + "アスパラガス", "hojichar-ja", True, False, reason=("adult.DiscardAdultContentJa", "adult.adult_words")),

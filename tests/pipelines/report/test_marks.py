@@ -129,6 +129,7 @@ NO_PLACE = {
     "swallow": {"num_letters", "num_japanese_letters", "hiragana_fraction"},
     "japanese": set(),
     "hojichar": {"characters", "kuten_ratio"},
+    "kuten": {"ratio"},
     "address": {"taken"},
     "extract": {"empty"},
 }
