@@ -34,6 +34,10 @@ _FIRST = np.array([ord(word[0]) for word in COMMENT_WORDS], np.int32)
 _DAYS = np.array([ord(c) for c in "月火水木金土日"], np.int32)
 _YEAR, _MONTH, _DAY, _CHAPTER = 0x5E74, 0x6708, 0x65E5, 0x8A71
 
+LEAD = 50  # characters that AcceptJapanese looks at: its lookup_size
+SHORT = 10  # characters of a short line: DiscardTooShortLines' minimum_line_length
+GRAM = 5  # characters of an n-gram: CharRepetitionRatioFilter's ngram_size, packed below
+
 _U1 = np.uint64(1)
 
 
@@ -139,7 +143,7 @@ def _comments(cp, n, decimal):  # type: ignore[no-untyped-def]
 def _repeated_grams(cp, n, keys, firsts, counts):  # type: ignore[no-untyped-def]
     """(occurrences of the most frequent 5-grams of characters, of all); as many of them as the
     square root of their kinds, of those that occur twice (BigScience's measure)."""
-    total = n - 4
+    total = n - GRAM + 1
     if total <= 0:
         return 0, 0
     mask = np.uint64(len(keys) - 1)
@@ -150,7 +154,7 @@ def _repeated_grams(cp, n, keys, firsts, counts):  # type: ignore[no-untyped-def
         low = (np.uint64(cp[i + 3]) << np.uint64(21)) | np.uint64(cp[i + 4])
         h = finish(high * np.uint64(0xFF51AFD7ED558CCD) ^ (low + (high >> np.uint64(32))))
         p = h & mask
-        while counts[p] and not (keys[p] == h and same(cp, i, i + 5, cp, firsts[p])):
+        while counts[p] and not (keys[p] == h and same(cp, i, i + GRAM, cp, firsts[p])):
             p = (p + _U1) & mask
         if counts[p] == 0:
             keys[p] = h
@@ -179,17 +183,17 @@ def _runs_and_lines(cp, n, row):  # type: ignore[no-untyped-def]
         run = run + 1 if (i and cp[i - 1] == c) else 1
         row[LONGEST_RUN] = max(row[LONGEST_RUN], run)
         kana = (0x3041 <= c <= 0x3093) or (0x30A1 <= c <= 0x30F3)
-        row[KANA_IN_LEAD] += kana and i < 50
+        row[KANA_IN_LEAD] += kana and i < LEAD
         row[KUTEN] += c == 0x3002
         if c != 10:
             line += 1
             continue
         row[BREAKS] += 1
-        row[SHORT_LINES] += line <= 10
+        row[SHORT_LINES] += line <= SHORT
         line = 0
         dots = i >= 3 and cp[i - 1] == 46 and cp[i - 2] == 46 and cp[i - 3] == 46
         row[ENDING_ELLIPSES] += dots or (i >= 1 and cp[i - 1] == 0x2026)
-    row[SHORT_LINES] += line <= 10
+    row[SHORT_LINES] += line <= SHORT
 
 
 @njit(nogil=True, cache=True)

@@ -115,7 +115,7 @@ def _with_rows(text: pa.Array, new: Mapping[int, str]) -> pa.Array | None:
     return pc.replace_with_mask(text, pa.array(mask), pa.array(ordered, pa.large_string()))
 
 
-# The words of footer.py that the description of Swallow v1 names; the file (MIT) has some sixty.
+# The words of footer.py that the description of Swallow v1 names; the file (MIT) has 70.
 PUBLISHED_FOOTER = (
     *("この記事へのトラックバック一覧", "プライバシーポリシー", "トラックバック", "Copyright"),
     *("ログイン", "サイト", "http", "記事", "検索", "PR", "©"),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import importlib
-import io
 import json
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -89,7 +88,7 @@ def test_the_profiles_of_the_rules_page_are_read(
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / "rules.md"
     profiles = blocks(page, "yaml")
-    for name in ("footer.txt", "Sexual.txt"):
+    for name in ("footer.txt", "avoid.txt"):
         (tmp_path / name).write_text("言葉\n", encoding="utf-8")
     steps = re.findall(r"`(\{step: .*?\})`", page.read_text(encoding="utf-8"))
     profiles += [f"version: 1\nname: own\nsteps: [{step}]\n" for step in steps]
@@ -138,14 +137,22 @@ def test_the_loop_of_a_trainer_runs_and_resumes(stream: Stream, page: str) -> No
     assert names["checkpoint"] == {"data": end}
 
 
-def test_the_shell_of_the_rules_page_writes_the_longest_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (text,) = [text for text in blocks(ROOT / "docs" / "rules.md", "") if "<<'END'" in text]
-    script = text.partition("<<'END'\n")[2].partition("\nEND\n")[0]
-    source = tmp_path / "footer.py"
-    source.write_text("short = ['a']\nwords = ['次の記事', 'All rights reserved', 'コメント']\n")
-    monkeypatch.setattr(sys, "argv", ["-", str(source)])
-    with redirect_stdout(io.StringIO()) as out:
-        exec(compile(script, "rules.md", "exec"), {})
-    assert out.getvalue().split("\n") == ["次の記事", "All rights reserved", "コメント", ""]
+def test_the_shell_of_the_rules_page_writes_the_lists(tmp_path: Path) -> None:
+    (text,) = [text for text in blocks(ROOT / "docs" / "rules.md", "") if "footer_words" in text]
+    page = (ROOT / "docs" / "rules.md").read_text("utf-8")
+    (longest_first,) = re.findall(r"`(cat .*? > avoid\.txt)`", page)
+    for folder in ("swallow-corpus", "inappropriate-words-ja"):
+        (tmp_path / folder).mkdir()
+    # as the file at that commit makes its words: a set of the lines of a text
+    (tmp_path / "swallow-corpus" / "footer.py").write_text(
+        'footers = """\n次の記事\nAll rights reserved\nコメント\nコメント\n"""\n'
+        'footer_words = list(set(w for w in footers.split("\\n") if w))\n'
+    )
+    for name, words in {"a": "良い\n", "b": "良い言葉\nとても良い言葉\n"}.items():
+        (tmp_path / "inappropriate-words-ja" / f"{name}.txt").write_text(words)
+    python = f'python() {{ {shlex.quote(sys.executable)} -B "$@"; }}\n'
+    subprocess.run(["bash", "-ec", python + text + longest_first], cwd=tmp_path, check=True)
+    footers = (tmp_path / "footer.txt").read_text("utf-8").splitlines()
+    assert footers == ["All rights reserved", "コメント", "次の記事"]
+    avoid = (tmp_path / "avoid.txt").read_text("utf-8").splitlines()
+    assert avoid == ["とても良い言葉", "良い言葉", "良い"]
