@@ -206,8 +206,12 @@ def _score(plan: RunPlan, executor: Executor, share: range, progress: Progress |
     from pipelines.executors import Job
     from pipelines.phases import score_pipeline
 
+    waiting: Sequence[int] = share
+
     def scored() -> int:
-        return sum(not plan.unfinished(task) for task in share)
+        nonlocal waiting  # asked often, and a task that is done stays done
+        waiting = [task for task in waiting if plan.unfinished(task)]
+        return len(share) - len(waiting)
 
     if scored() == len(share):
         return

@@ -149,8 +149,8 @@ def _fill(plan: RunPlan, store: Store, manifest: DatasetManifest, *, with_text: 
     dataset = plan.datasets[0]
     if all(not plan.unfinished(task) for task in range(len(plan.tasks))):
         return
-    kept = _rows(store, manifest, [manifest.file(store, item) for item in manifest.shards])
-    gone = _rows(store, manifest, [manifest.file(store, item) for item in manifest.dropped])
+    kept = _rows([manifest.file(store, item) for item in manifest.shards])
+    gone = _rows([manifest.file(store, item) for item in manifest.dropped])
     fields = _Merge(plan, kept, gone) if with_text else None
     first = 0
     for task, item in enumerate(manifest.audit):
@@ -256,7 +256,7 @@ def _one(values: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
-def _rows(store: Store, manifest: DatasetManifest, paths: Sequence[Any]) -> Iterator[Any]:
+def _rows(paths: Sequence[Any]) -> Iterator[Any]:
     for path in paths:
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches(MAX_ROWS)
