@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -29,6 +30,11 @@ def wanted(run: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def curate(store: Path, run: Run, *more: str, **environment: str) -> list[str]:
+    """The digests that the command prints."""
+    return curation.digests(printed(store, run, *more, **environment))
+
+
+def printed(store: Path, run: Run, *more: str, **environment: str) -> str:
     recipe, source = run
     done = subprocess.run(
         [
@@ -47,7 +53,7 @@ def curate(store: Path, run: Run, *more: str, **environment: str) -> list[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return curation.digests(done.stdout) if done.stdout else []
+    return done.stdout
 
 
 @pytest.mark.parametrize("workers", ["1", "2", "3"])
@@ -62,8 +68,14 @@ def test_ray(workers: str, run: Run, wanted: list[str], tmp_path: Path) -> None:
 
 
 def test_shares_on_any_scheduler(run: Run, wanted: list[str], tmp_path: Path) -> None:
+    tasks = []
     for share in ("2", "0", "1"):
-        assert curate(tmp_path, run, "--task", share, "--tasks", "3", "--workers", "1") == []
+        options = ("--task", share, "--tasks", "3", "--workers", "1")
+        found = json.loads(printed(tmp_path, run, *options))
+        assert (found["share"], found["shares"]) == (int(share), 3)
+        tasks.append(found["tasks"])
+    assert sum(tasks) == found["of"]
+    assert min(tasks) > 0
     assert curate(tmp_path, run, "--finish", "--workers", "1") == wanted
 
 
