@@ -1,8 +1,9 @@
 """create_app: the HTTP service. START HERE, then a file of `api.routes`.
 
 A request passes: `limits.Rim` (id, metrics, headers, body limit) -> the scope that its route
-declares (`auth.require`) -> the route, which calls `mixtures` or the engine -> `problems`. Frames
-that our own client asks for take a shorter way: `straight`.
+declares (`auth.require`) and the query keys that it reads (`query_keys`) -> the route, which calls
+`mixtures` or the engine -> `problems`. Frames that our own client asks for take a shorter way:
+`straight`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from api.auth import Keys, Require, is_loopback
 from api.deps import Engines
 from api.jobs import Runner
 from api.limits import Rim, Slots, drain_on_sigterm
+from api.query_keys import keys_of
 from api.routes import ROUTES
 from api.settings import Settings
 from api.straight import Straight
@@ -67,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(importlib.import_module(f"api.routes.{name}").router.routes)
     for route in undeclared(app):
         raise RuntimeError(f"route {route} declares no scope: add Depends(require(...))")
+    app.state.query_keys = keys_of(app.routes)
     metrics.build_info.labels(VERSION).set(1)
     return app
 

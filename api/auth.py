@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from api.problems import Problem
+from api.query_keys import check_keys
 from curation.base.errors import UsageError
 
 Scope = Literal["read", "stream", "write", "admin"]
@@ -99,6 +100,10 @@ class Require:
         self.page = page  # also takes the key as password of HTTP Basic, which browsers ask for
 
     async def __call__(self, request: Request) -> None:
+        self._admit(request)
+        check_keys(request)
+
+    def _admit(self, request: Request) -> None:
         if not self.scopes:
             return
         keys: Keys = request.app.state.keys

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -29,6 +30,8 @@ def problem(answer: Response) -> dict[str, object]:
         ("GET", "/v1/datasets/none", 404, "not-found"),
         ("GET", "/v1/datasets/UPPER", 400, "usage"),
         ("GET", "/v1/datasets?limit=0", 422, "invalid-request"),
+        ("GET", "/v1/datasets/none?limit=3", 422, "invalid-request"),
+        ("PUT", "/v1/datasets/web/aliases/prod?force=1", 422, "invalid-request"),
         ("GET", "/v1/datasets?cursor=zzz", 400, "usage"),
         ("GET", "/v1/datasets?cursor=eyJhIjoxfQ==", 400, "usage"),
         ("GET", "/v1/plans/sha256:12", 400, "usage"),
@@ -40,6 +43,37 @@ def test_every_error_is_a_problem(
 ) -> None:
     document = problem(client.request(method, path))
     assert (document["status"], document["code"]) == (status, code)
+
+
+def test_a_query_key_that_a_route_does_not_read_is_refused_on_every_get(
+    client: TestClient,
+) -> None:
+    routes = [
+        route
+        for route in client.app.routes
+        if "GET" in route.methods and route.path.startswith("/v1/")
+    ]
+    assert len(routes) > 15
+    for route in routes:
+        path = re.sub(r"\{[^}]*\}", "x", route.path)
+        document = problem(client.get(f"{path}?limt=5"))
+        assert (document["status"], document["code"]) == (422, "invalid-request")
+        [error] = document["errors"]
+        assert error["key"] == "query.limt"
+    document = problem(client.get("/v1/datasets?limt=5"))
+    assert document["detail"] == ("query.limt: unknown key; did you mean 'limit'?")
+
+
+def test_pages_and_probes_take_any_query_key(client: TestClient) -> None:
+    for path in ("/datasets", "/livez", "/readyz"):
+        assert client.get(f"{path}?utm_source=x").status_code == 200
+
+
+def test_a_key_that_may_not_is_refused_before_the_query_is_read(
+    client_of: Callable[..., TestClient],
+) -> None:
+    document = problem(client_of(keys=f"read:{'0' * 64}").get("/v1/datasets?limt=5"))
+    assert document["code"] == "unauthenticated"
 
 
 def test_a_body_over_the_limit_is_refused(client_of: Callable[..., TestClient]) -> None:
