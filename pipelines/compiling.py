@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from numba.core import event
+from numba.core import caching, event
 
 MESSAGE = "compiling kernels, once on this machine for each version: this can take some minutes"
 _EVENT = "numba:compile"  # not sent where the disk cache has the kernel
@@ -43,11 +43,13 @@ _said = True  # until a command wants it said
 
 
 def watch(begin: Callable[[], None]) -> Compilations:
-    """The listener of this process, registered at the first call; later ones return it."""
+    """The listener of this process, registered at the first call; later ones, and those of forked
+    processes, set what it calls."""
     global _registered
     if _registered is None:
         _registered = Compilations(begin)
         event.register(_EVENT, _registered)
+    _registered.begin = begin
     return _registered
 
 
@@ -61,6 +63,13 @@ def say_for_workers() -> None:
     """Let this process say, once, that one of its workers compiles."""
     global _said
     _said = False
+
+
+def kept_on_disk() -> bool:
+    """Whether what is compiled here is found by later processes: numba has a folder to write to."""
+    from curation.kernels.pii import candidate_lines
+
+    return not isinstance(candidate_lines._cache, caching.NullCache)
 
 
 def say_once() -> None:

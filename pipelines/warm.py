@@ -5,6 +5,9 @@ seconds, the same in each. So multiprocess's fork server, of which all workers o
 forked, runs the recipe's steps once over a line of text, while the command itself still imports and
 reads its input. It changes speed alone: whatever fails here is left for a worker to say.
 
+Where kernels had to be compiled, the compiler leaves 250 MiB that every worker would be forked
+with: the process then begins anew, once, and takes the compiled ones from the disk.
+
 The fork server runs this module by importing it, with the recipe in its environment; nowhere else
 does importing it do anything.
 """
@@ -21,6 +24,8 @@ from pathlib import Path
 from curation.base.arrow import leave_pandas_out
 
 _RECIPE = "AWASE_WARM_RECIPE"
+_FOLDER = "AWASE_WARM_FOLDER"  # from which the recipe's paths are looked up
+_AGAIN = "AWASE_WARM_AGAIN"
 _MAX_BYTES = 100_000  # of a variable of the environment; Linux takes 128 KiB
 _MODULES = ["pipelines.warm", "pipelines.executors"]
 _TEXTS = (
@@ -35,27 +40,34 @@ def start(recipe: str | Path | None = None) -> None:
     from multiprocess import forkserver
 
     forkserver.set_forkserver_preload(_MODULES)
-    os.environ[_RECIPE] = _text(recipe)
+    os.environ[_RECIPE], os.environ[_FOLDER] = _text(recipe)
     try:
         forkserver.ensure_running()
     finally:
         os.environ.pop(_RECIPE, None)
+        os.environ.pop(_FOLDER, None)
 
 
-def _text(recipe: str | Path | None) -> str:
-    """The recipe's text; nothing where there is none that can be passed on."""
+def _text(recipe: str | Path | None) -> tuple[str, str]:
+    """The recipe's text and its folder; no text where there is none that can be passed on."""
     if recipe is None:
-        return ""
+        return "", ""
+    folder = Path()
     if isinstance(recipe, Path) or "\n" not in recipe:
+        folder = Path(recipe).parent
         try:
             recipe = Path(recipe).read_text("utf-8")
         except (OSError, ValueError):
-            return ""
-    return recipe if len(recipe.encode()) < _MAX_BYTES and "\0" not in recipe else ""
+            return "", ""
+    fits = len(recipe.encode()) < _MAX_BYTES and "\0" not in recipe
+    return recipe if fits else "", str(folder)
 
 
-def _make_ready(text: str, parent: int) -> None:
-    """Run all steps of a recipe over two texts; end where the command has ended meanwhile."""
+def _make_ready(text: str, folder: Path, parent: int) -> bool:
+    """Run all steps of a recipe over two texts; end where the command has ended meanwhile.
+
+    True where kernels were compiled for it and are on the disk for the next process.
+    """
     import pyarrow as pa
 
     leave_pandas_out()
@@ -64,20 +76,32 @@ def _make_ready(text: str, parent: int) -> None:
     from curation.batch import FILE, ROW, Batch
     from curation.recipe import parse_recipe
     from curation.run import warm_up
-    from pipelines.compiling import say_when_compiling
+    from pipelines.compiling import kept_on_disk, say_when_compiling
 
     if not text:
-        return
-    say_when_compiling()
+        return False
+    compilations = say_when_compiling()
     texts = pa.array(_TEXTS, pa.large_string())
     origin = pa.array(range(len(texts)), pa.int64())
     with suppress(AwaseError, OSError):
-        for _ in warm_up(parse_recipe(text), Batch(texts, {FILE: origin, ROW: origin})):
+        recipe = parse_recipe(text, folder=folder)
+        for _ in warm_up(recipe, Batch(texts, {FILE: origin, ROW: origin})):
             if os.getppid() != parent:
                 sys.exit()
+    return compilations.seconds > 0 and kept_on_disk()
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
+    again = os.environ.pop(_AGAIN, None)
+    passed = {name: os.environ.pop(name, "") for name in (_RECIPE, _FOLDER)}
+    compiled = _make_ready(passed[_RECIPE], Path(passed[_FOLDER]), os.getppid())
+    if compiled and again is None:
+        # the same command: the fork server's sockets stay open, as they were handed to this process
+        environment = {**os.environ, **passed, _AGAIN: "1"}
+        os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606 (no shell is wanted)
 
 
 if _RECIPE in os.environ:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
-    _make_ready(os.environ.pop(_RECIPE), os.getppid())
+    _begin()
     gc.freeze()  # what is here stays: a worker's collector would copy the pages it marks

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from curation import profiles
+
 WORDS = "version: 1\ndatasets: {all: {profile: gopher}}\n"
+OWN = "version: 1\ndatasets: {all: {profile: own.yaml}}\n"  # looked up from the recipe's folder
+CHARACTERS = "version: 1\ndatasets: {all: {steps: [{step: characters}]}}\n"
 LOOK = """
 import json, os, sys
 import multiprocess
@@ -33,10 +38,15 @@ with multiprocess.get_context("forkserver").Pool(1) as pool:
 """
 
 
-@pytest.mark.parametrize(("recipe", "words"), [(WORDS, 1), ("version: 1\ndatasets: [broken\n", 0)])
+@pytest.mark.parametrize(
+    ("recipe", "words"), [(WORDS, 1), (OWN, 1), ("version: 1\ndatasets: [broken\n", 0)]
+)
 def test_workers_begin_with_what_the_recipe_needs(recipe: str, words: int, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe)
+    (tmp_path / "own.yaml").write_bytes(
+        Path(profiles.__file__).with_name("gopher.yaml").read_bytes()
+    )
     run = subprocess.run(
         [sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, timeout=300
     )
@@ -50,3 +60,33 @@ def test_workers_begin_with_what_the_recipe_needs(recipe: str, words: int, tmp_p
     assert without_pandas
     assert heavy == []  # starting it costs the command no import
     assert run.stderr == ""
+
+
+ANEW = """
+import os, sys
+import multiprocess
+from pipelines import warm
+
+
+def begun():
+    import os
+    from pathlib import Path
+    return b"AWASE_WARM_AGAIN=1" in Path(f"/proc/{os.getppid()}/environ").read_bytes()
+
+
+warm.start(sys.argv[1])
+with multiprocess.get_context("forkserver").Pool(1) as pool:
+    print(pool.apply(begun))
+"""
+
+
+@pytest.mark.faults
+def test_it_begins_anew_where_it_had_to_compile(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(CHARACTERS)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    command = [sys.executable, "-c", ANEW, str(path)]
+    found = [
+        subprocess.check_output(command, env=environment, text=True, timeout=400) for _ in range(2)
+    ]
+    assert found == ["True\n", "False\n"]

@@ -292,7 +292,8 @@ def borders(b, found, ptr, starts, ends, pair_key, memo, out):  # type: ignore[n
     return n
 
 
-@njit(nogil=True, cache=True)
+# Typed: compiled before workers are forked, though a table grows only where they have much to do.
+@njit("void(uint64[::1], int32[::1], uint64[::1], int32[::1])", nogil=True, cache=True)
 def rehash(key, ids, new_key, new_ids):  # type: ignore[no-untyped-def]
     """Move all entries of a table into a larger, empty one."""
     m = np.uint64(len(new_key) - 1)
