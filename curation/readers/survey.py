@@ -9,9 +9,10 @@ a text or HTML file is one document and one piece.
 from __future__ import annotations
 
 import fcntl
+import glob
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from curation.base.errors import Failed, NotFound, UsageError
 from curation.base.store import Store, disk_errors, make_dirs, to_json, write_atomic
 from curation.readers.streams import (
     CHUNK_BYTES,
+    COMPRESSIONS,
     Hashing,
     check_expansion,
     chunks,
@@ -77,8 +79,9 @@ class Surveyed:
 
 def format_of(path: Path) -> str:
     """The format that a file's name tells; UsageError names those there are."""
+    _refuse_two_layers(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in (".gz", ".zst"):
+    if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
     if suffixes and suffixes[-1] in FORMATS:
         return FORMATS[suffixes[-1]]
@@ -88,15 +91,23 @@ def format_of(path: Path) -> str:
     )
 
 
+def _refuse_two_layers(path: Path) -> None:
+    if compression_of(path) and compression_of(path.with_suffix("")):
+        raise UsageError(
+            f"{path}: its name tells that it was compressed twice, and one layer is read: "
+            f"decompress the outer one ({path.suffix}) first"
+        )
+
+
 def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> list[Path]:
     """The files of `paths`: files as given, folders by their files that can be read, sorted.
 
     Of a folder those are read whose names tell a known format; with `format` those that tell this
-    one or none. What begins with a dot is left out there.
+    one or none. What begins with a dot is left out there. A pattern (*, ?, [...], ** for folders
+    below each other) stands for the files and folders that it matches, sorted.
     """
     found: list[Path] = []
-    for given in paths:
-        path = Path(given)
+    for path in _matched(paths):
         if path.is_dir():
             inside = [p for p in _visible(path) if _read(p, format)]
             if not inside:
@@ -108,6 +119,8 @@ def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> li
             found.append(path)
         else:
             raise NotFound(f"{path}: there is no such file or folder")
+    for path in found:
+        _refuse_two_layers(path)
     if not found:
         raise UsageError(
             "no input: name files or folders with --input PATH, or input.hub in the recipe"
@@ -117,8 +130,21 @@ def expand(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> li
 
 def left_out(paths: Sequence[str | os.PathLike[str]], *, format: str | None) -> list[Path]:
     """The files in the folders of `paths` that `expand` does not take, hidden ones apart."""
-    folders = [Path(path) for path in paths if Path(path).is_dir()]
+    folders = [path for path in _matched(paths) if path.is_dir()]
     return [p for folder in folders for p in _visible(folder) if not _read(p, format)]
+
+
+def _matched(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
+    """The paths, a pattern by what it matches; one that names a file as it is written is none."""
+    for given in paths:
+        text = os.fspath(given)
+        if os.path.lexists(text) or not glob.has_magic(text):
+            yield Path(given)
+            continue
+        matches = sorted(glob.glob(text, recursive=True))
+        if not matches:
+            raise NotFound(f"{text}: no file or folder matches this pattern")
+        yield from map(Path, matches)
 
 
 def _visible(folder: Path) -> list[Path]:

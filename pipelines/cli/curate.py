@@ -47,7 +47,8 @@ NEEDS = {"write": "rescore", "task": "tasks", "tasks": "task"}
     "inputs",
     multiple=True,
     metavar="PATH",
-    help="A file or folder of JSONL, Parquet, text, HTML or WARC; plain, gz or zst; more follow.",
+    help="A file, folder or quoted pattern ('in/*.jsonl.gz', **) of JSONL, Parquet, text, HTML or "
+    "WARC; plain, gz or zst; more follow.",
 )
 @workers_option
 @click.option(

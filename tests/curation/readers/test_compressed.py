@@ -121,8 +121,11 @@ def test_nested_members_are_opened_once(kind: str, tmp_path: Path) -> None:
     path.write_bytes(COMPRESS[kind](COMPRESS[kind](ZEROS)))
     with pytest.raises(Failed, match=r"not UTF-8|broken JSON"):
         ids(surveyed(path))
-    with pytest.raises(UsageError, match="its name tells no format"):
-        expand([_named(tmp_path / f"twice.{kind}.{kind}")], format=None)
+    for other in COMPRESS:
+        twice = _named(tmp_path / f"twice.jsonl.{kind}.{other}")
+        for format in (None, "jsonl"):
+            with pytest.raises(UsageError, match=rf"compressed twice.*outer one \(\.{other}\)"):
+                expand([twice], format=format)
 
 
 def _named(path: Path) -> Path:

@@ -7,7 +7,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.base.errors import NotFound
+from curation.base.errors import NotFound, UsageError
 from curation.base.store import Store
 from curation.readers import BadRecords, ReadOptions, reader_of
 from curation.readers.survey import _Cutter, expand, left_out, pieces, survey, tasks
@@ -114,3 +114,24 @@ def test_of_a_folder_the_files_that_can_be_read_are_taken_and_the_others_named(
     assert expand([folder / ".c.jsonl"], format=None) == [folder / ".c.jsonl"]
     with pytest.raises(NotFound, match="holds no file of a known format"):
         expand([folder / ".git"], format="html")
+
+
+def test_a_pattern_stands_for_what_it_matches_in_order(tmp_path: Path) -> None:
+    for name in ("d/b.jsonl", "d/a.jsonl.gz", "d/.h.jsonl", "d/e/c.jsonl", "d/x.csv", "z[1].jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+
+    def taken(*patterns: str) -> list[str]:
+        found = expand([str(tmp_path / pattern) for pattern in patterns], format=None)
+        return [str(path.relative_to(tmp_path)) for path in found]
+
+    assert taken("d/*.jsonl*") == ["d/a.jsonl.gz", "d/b.jsonl"]
+    assert taken("d/[ab].json?") == ["d/b.jsonl"]
+    assert taken("d/**/*.jsonl") == ["d/b.jsonl", "d/e/c.jsonl"]
+    assert taken("d/e*", "d/b*") == ["d/e/c.jsonl", "d/b.jsonl"]  # a folder by its files
+    assert taken("z[1].jsonl") == ["z[1].jsonl"]  # a file that is there is no pattern
+    assert left_out([tmp_path / "*"], format=None) == [tmp_path / "d" / "x.csv"]
+    with pytest.raises(NotFound, match=r"d/\*\.parquet: no file or folder matches this pattern"):
+        taken("d/*.parquet")
+    with pytest.raises(UsageError, match=r"x\.csv: its name tells no format"):
+        taken("d/*")  # as where the shell had put the names in its place
