@@ -65,6 +65,11 @@ class Layer:
                 for number in range(reader.num_record_batches):
                     yield reader.get_batch(number)
 
+    def batch(self, number: int, columns: Sequence[str]) -> pa.RecordBatch:
+        """Some columns of batch `number`, the others left unread."""
+        with self._open(columns) as reader:
+            return reader.get_batch(number).select(list(columns))
+
     def table(self, columns: Sequence[str] | None) -> pa.Table | None:
         """Some columns of all rows; None for a task without rows."""
         with self._open(columns) as reader:

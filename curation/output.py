@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.base.errors import IntegrityError
+from curation.base.errors import IntegrityError, NotFound
 from curation.base.store import Store, disk_errors, fsync_dir, make_dirs, to_json, write_atomic
 from curation.batch import INTERNAL
 from curation.decide import Decision, decide, final_ids
@@ -67,6 +67,20 @@ def ranges(decision: Decision, *, shard_bytes: int) -> list[Range]:
         found.append(Range(len(found), start, stop))
         start, held_before, gone_before = stop, int(held[stop - 1]), int(gone[stop - 1])
     return found or [Range(0, 0, 0)]
+
+
+def written(plan: RunPlan, dataset: DatasetPlan, decision: Decision) -> list[dict[str, Part]]:
+    """The finished files of all ranges of a dataset, in input order; NotFound where some lack."""
+    found = []
+    for part in ranges(decision, shard_bytes=plan.recipe.output.shard_bytes):
+        output = Output(plan, dataset, part)
+        record = output.record()
+        if record is None:
+            raise NotFound(
+                f"{output.record_path}: this part is not written yet; run the other tasks first"
+            )
+        found.append(record)
+    return found
 
 
 def audit_schema(plan: RunPlan, dataset: DatasetPlan) -> pa.Schema:

@@ -13,10 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.base.digest import digest_file
-from curation.base.errors import NotFound
 from curation.base.store import Store, write_atomic
 from curation.decide import Decision, decide
-from curation.output import Output, ranges
+from curation.output import written
 from curation.plan import DatasetPlan, RunPlan, reasons_of
 from curation.shards.manifest import NOASSERTION, DataFile, DatasetManifest, Input, Shard
 from curation.shards.rows import join
@@ -27,13 +26,7 @@ from curation.shards.writer import Part, commit_version, merged
 def commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetManifest, bool]:
     """Commit the version of a dataset; False where the same rows were committed before."""
     decision = decide(plan, dataset)
-    found = []
-    for part in ranges(decision, shard_bytes=plan.recipe.output.shard_bytes):
-        record = Output(plan, dataset, part).record()
-        if record is None:
-            missing = Output(plan, dataset, part).record_path
-            raise NotFound(f"{missing}: this part is not written yet; run the other tasks first")
-        found.append(record)
+    found = written(plan, dataset, decision)
     held = [item for item in found if item["part"].rows] or found[:1]
     shards = [item["part"] for item in held]
     files: dict[str, Path] = {}

@@ -43,12 +43,13 @@ class Axis:
 
 
 def axis_of(values: npt.NDArray[np.float64], threshold: float) -> Axis:
-    """An axis that shows 99.8 % of the values and the threshold.
+    """An axis that shows 99.8 % of the values (all of fewer than 1,000) and the threshold.
 
     Logarithmic where the threshold, or the least tenth of the values, would else fall into the
     first bins: a length of 200 on an axis to 80,000.
     """
-    low, high = (float(q) for q in np.quantile(values, [0.001, 0.999]))
+    low = float(np.quantile(values, 0.001, method="lower"))
+    high = float(np.quantile(values, 0.999, method="higher"))
     low, high = min(low, threshold), max(high, threshold)
     if low == high:
         low, high = low - 0.5, high + 0.5

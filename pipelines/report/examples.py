@@ -1,29 +1,35 @@
 """Dropped documents for the report, and the part of each that its rule is about.
 
-Which part that is `marks` finds, on the text as it was stored: as it ended, not as it stood at the
-step. For what no place explains (a document that is too short, a language) nothing is marked.
+Which part that is `marks` finds, on the text as the rule's step saw it. For what no place explains
+(a document that is too short, a language) nothing is marked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from markupsafe import Markup, escape
 
-from curation.base.store import Store
-from curation.plan import EXACT_REASON, LANGUAGE_REASON, NEAR_REASON, Reason
-from curation.shards.manifest import DataFile, DatasetManifest, Shard
+from curation.plan import (
+    EXACT_REASON,
+    LANGUAGE_REASON,
+    NEAR_REASON,
+    DatasetPlan,
+    Reason,
+    RunPlan,
+)
 from curation.steps import column
 from pipelines.report.gather import audit_columns, statistic
 from pipelines.report.marks import Span, marks
+from pipelines.report.texts import stage, texts_seen
 
 EXAMPLES = 20
 SHOWN_CHARACTERS = 420
@@ -43,6 +49,7 @@ _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 @dataclass(frozen=True, slots=True)
 class Example:
     id: str
+    language: str  # as identified; "" where there is none
     value: str
     note: str
     excerpt: Markup
@@ -50,42 +57,51 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A document to be shown: its row among the dropped and of the audit, and a note on it."""
+    """A document to be shown: its row of the audit, its id and language, and a note on it."""
 
-    dropped: int
-    audit: int
+    row: int
+    id: str
+    language: str
     note: str
 
 
 def examples_of(
-    store: Store, manifest: DatasetManifest, reasons: Sequence[Reason]
+    plan: RunPlan, dataset: DatasetPlan, audit: Sequence[Path], reasons: Sequence[Reason]
 ) -> dict[str, list[Example]]:
     """By reason, up to 20 documents that it dropped first, evenly spaced over the input.
 
-    Audit and dropped text are each read once, whatever the number of reasons.
+    Of the layers, the batches that hold one of them are read, once, whatever the reasons.
     """
-    chosen = _chosen(store, manifest, reasons)
-    owners = {one.dropped: (reason, one) for reason in reasons for one in chosen[reason.name]}
-    values = {r.name: _values(store, manifest, r, chosen[r.name]) for r in reasons}
-    found: dict[str, list[Example]] = {reason.name: [] for reason in reasons}
-    rows = sorted(owners)
-    for at, row in zip(rows, texts_at(store, manifest, manifest.dropped, rows), strict=True):
-        reason, one = owners[at]
-        shown = excerpt(row["text"], marks_of(row["text"], reason))
-        value = values[reason.name].get(one.audit, "")
-        found[reason.name].append(Example(row["id"], value, one.note, shown))
+    chosen = _chosen(audit, reasons)
+    stages = {reason.name: stage(reason, dataset) for reason in reasons}
+    wanted = {one.row: stages[name] for name, every in chosen.items() for one in every}
+    texts = texts_seen(plan, dataset, wanted)
+    found: dict[str, list[Example]] = {}
+    for reason in reasons:
+        values = _values(audit, reason, chosen[reason.name])
+        found[reason.name] = [
+            Example(
+                one.id,
+                one.language,
+                values.get(one.row, ""),
+                one.note,
+                excerpt(texts[one.row], marks_of(texts[one.row], reason)),
+            )
+            for one in chosen[reason.name]
+        ]
     return found
 
 
-def _values(
-    store: Store, manifest: DatasetManifest, reason: Reason, chosen: Sequence[Chosen]
-) -> dict[int, str]:
+def _values(audit: Sequence[Path], reason: Reason, chosen: Sequence[Chosen]) -> dict[int, str]:
     """The reason's statistic of these documents, by row of the audit, where it is a number."""
-    values = statistic(store, manifest, reason) if chosen else None
+    values = statistic(audit, reason) if chosen else None
     if values is None:
         return {}
+    found = {one.row: float(values[one.row]) for one in chosen}
     return {
-        one.audit: f"{values[one.audit]:.4g}" for one in chosen if not np.isnan(values[one.audit])
+        row: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        for row, value in found.items()
+        if not np.isnan(value)
     }
 
 
@@ -96,28 +112,23 @@ def marks_of(text: str, reason: Reason) -> list[Span]:
     return marks(text, reason.step, reason.rule)
 
 
-def _chosen(
-    store: Store, manifest: DatasetManifest, reasons: Sequence[Reason]
-) -> dict[str, list[Chosen]]:
-    noted = {reason.name: _noted(reason) for reason in reasons}
+def _chosen(audit: Sequence[Path], reasons: Sequence[Reason]) -> dict[str, list[Chosen]]:
+    noted = {reason.name: ["id", "language", *_noted(reason)] for reason in reasons}
     names = pa.array([reason.name for reason in reasons], pa.string())
-    columns = dict.fromkeys(["kept", "reason", *(c for more in noted.values() for c in more)])
+    columns = dict.fromkeys(["reason", "id", "language", *(c for n in noted.values() for c in n)])
     found: dict[str, list[Chosen]] = {reason.name: [] for reason in reasons}
-    dropped_before = audit_before = 0
-    for table in audit_columns(store, manifest, list(columns)):
-        kept = table.column("kept").to_numpy(zero_copy_only=False)
-        order = np.cumsum(~kept) - 1 + dropped_before
+    before = 0
+    for table in audit_columns(audit, list(columns)):
         place = pc.fill_null(pc.index_in(table.column("reason"), names), -1).to_numpy()
         for number, reason in enumerate(reasons):
             hits = np.flatnonzero(place == number)
             some = hits[_spread(len(hits))]
             rows = table.select(noted[reason.name]).take(pa.array(some)).to_pylist()
             found[reason.name] += [
-                Chosen(int(order[row]), audit_before + int(row), _note(reason, values))
-                for row, values in zip(some, rows or [{}] * len(some), strict=True)
+                Chosen(before + int(row), seen["id"], seen["language"] or "", _note(reason, seen))
+                for row, seen in zip(some, rows, strict=True)
             ]
-        dropped_before += int((~kept).sum())
-        audit_before += len(kept)
+        before += len(table)
     return {name: [some[k] for k in _spread(len(some)).tolist()] for name, some in found.items()}
 
 
@@ -146,23 +157,6 @@ def _spread(count: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, EXAMPLES).astype(np.int64))
 
 
-def texts_at(
-    store: Store, manifest: DatasetManifest, files: Sequence[DataFile | Shard], rows: Sequence[int]
-) -> Iterator[dict[str, str]]:
-    """id and text of some documents of the dropped files or the shards, by row (ascending)."""
-    wanted = list(rows)
-    first = 0
-    for item in files:
-        with pq.ParquetFile(manifest.file(store, item)) as file:
-            for group in range(file.metadata.num_row_groups):
-                count = file.metadata.row_group(group).num_rows
-                here = [row - first for row in wanted if first <= row < first + count]
-                if here:
-                    table = file.read_row_group(group, columns=["id", "text"])
-                    yield from table.take(pa.array(here)).to_pylist()
-                first += count
-
-
 def excerpt(text: str, marked: Sequence[Span]) -> Markup:
     """Some hundred characters around the first mark, escaped, with marks as <mark>."""
     start = max(0, marked[0][0] - BEFORE_CHARACTERS) if marked else 0
@@ -170,16 +164,24 @@ def excerpt(text: str, marked: Sequence[Span]) -> Markup:
         before = _LINE.findall(text[start : marked[0][0]])
         start += len("".join(before[: -SHOWN_LINES // 3]))
     lines = _LINE.findall(text[start : start + SHOWN_CHARACTERS])
-    stop = start + len("".join(lines[:SHOWN_LINES]))
+    shown = "".join(lines[:SHOWN_LINES])
+    more = start + len(shown) < len(text)
+    stop = start + len(shown.rstrip())
     pieces = [Markup("… ") if start else Markup("")]
     place = start
     for left, right in marked:
         left, right = max(left, place), min(right, stop)
         if left >= right:
             continue
-        pieces += [escape(text[place:left]), Markup("<mark>{}</mark>").format(text[left:right])]
+        bitten = Markup("<mark>{}</mark>").format(_line_ends_shown(text[left:right]))
+        pieces += [escape(text[place:left]), bitten]
         place = right
-    pieces.append(escape(text[place:stop]))
-    pieces.append(Markup(" …") if stop < len(text) else Markup(""))
-    shown = Markup("").join(pieces)
-    return Markup(_BLANK_LINES.sub("\n", shown))  # noqa: S704  (escaped above)
+    pieces += [escape(text[place:stop]), Markup(" …") if more else Markup("")]
+    return Markup(_BLANK_LINES.sub("\n", Markup("").join(pieces)))  # noqa: S704  (escaped above)
+
+
+def _line_ends_shown(marked: str) -> str:
+    """A mark on line ends alone, as a reader can see it: ↵ for each, on one line."""
+    if marked.strip(" \t\n"):
+        return marked
+    return "↵" * marked.count("\n") + "\n" if "\n" in marked else marked

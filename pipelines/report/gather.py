@@ -1,10 +1,15 @@
-"""The numbers of a report, recounted from what was committed: audits, shards, layer records."""
+"""The numbers of a report, recounted from what the run wrote: audits and layer records.
+
+The audit is the run's own. The version's may be that of an earlier run which kept the same rows:
+other documents, or another order of reasons.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.base.store import Store
-from curation.decide import annotate_mask
-from curation.plan import DatasetPlan, Reason, RunPlan, common, reasons_of
-from curation.shards.manifest import DatasetManifest
-from curation.steps import column
+from curation.decide import annotate_mask, decide
+from curation.output import written
+from curation.plan import DatasetPlan, Reason, RunPlan, common, reasons_of, rewrites
+from curation.steps import Statistic, column
 
 TOP = 20
 
@@ -58,15 +62,18 @@ class Throughput:
     bytes: int
 
 
-def audit_columns(
-    store: Store, manifest: DatasetManifest, columns: Sequence[str]
-) -> Iterator[pa.Table]:
-    """The audit of a version, file by file."""
-    for item in manifest.audit:
-        yield pq.read_table(manifest.file(store, item), columns=list(columns))
+def audit_of(plan: RunPlan, dataset: DatasetPlan) -> list[Path]:
+    """The audit files that a run wrote for a dataset, in input order."""
+    return [record["audit"].path for record in written(plan, dataset, decide(plan, dataset))]
 
 
-def funnel(store: Store, manifest: DatasetManifest, plan: RunPlan, dataset: DatasetPlan) -> Funnel:
+def audit_columns(audit: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of an audit, file by file."""
+    for path in audit:
+        yield pq.read_table(path, columns=list(columns))
+
+
+def funnel(audit: Sequence[Path], plan: RunPlan, dataset: DatasetPlan) -> Funnel:
     """Count the audit anew; every document is counted once as kept or under its first reason."""
     reasons = reasons_of(plan.recipe, dataset.recipe)
     size = len(reasons)
@@ -75,7 +82,7 @@ def funnel(store: Store, manifest: DatasetManifest, plan: RunPlan, dataset: Data
     total = np.zeros(2, np.int64)
     drops = ~annotate_mask(reasons, len(words))
     index = pa.array([reason.name for reason in reasons], pa.string())
-    for table in audit_columns(store, manifest, ["reason", "bytes", *words]):
+    for table in audit_columns(audit, ["reason", "bytes", *words]):
         sizes = table.column("bytes").to_numpy()
         total += (len(sizes), int(sizes.sum()))
         place = pc.fill_null(pc.index_in(table.column("reason"), index), -1).to_numpy()
@@ -108,9 +115,7 @@ def funnel(store: Store, manifest: DatasetManifest, plan: RunPlan, dataset: Data
     return Funnel(Amount(*map(int, total)), left, tuple(rows))
 
 
-def statistic(
-    store: Store, manifest: DatasetManifest, reason: Reason
-) -> npt.NDArray[np.float64] | None:
+def statistic(audit: Sequence[Path], reason: Reason) -> npt.NDArray[np.float64] | None:
     """The values of a rule's statistic for all documents (NaN: null); None for no number."""
     if reason.step is None or reason.rule is None:
         return None
@@ -120,17 +125,15 @@ def statistic(
         return None
     parts = [
         pc.fill_null(table.column(name).cast(pa.float64()), float("nan")).to_numpy()
-        for table in audit_columns(store, manifest, [name])
+        for table in audit_columns(audit, [name])
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def top_values(
-    store: Store, manifest: DatasetManifest, name: str
-) -> list[tuple[str, Amount, Amount]]:
+def top_values(audit: Sequence[Path], name: str) -> list[tuple[str, Amount, Amount]]:
     """(value, kept, dropped) of an audit column, most documents first; the tail as one row."""
     amounts: dict[str, np.ndarray[Any, Any]] = {}
-    for table in audit_columns(store, manifest, [name, "bytes", "kept"]):
+    for table in audit_columns(audit, [name, "bytes", "kept"]):
         grouped = table.group_by([name, "kept"]).aggregate([("bytes", "sum"), ("bytes", "count")])
         for row in grouped.to_pylist():
             entry = amounts.setdefault(row[name] or "(none)", np.zeros(4, np.int64))
@@ -142,6 +145,38 @@ def top_values(
         rest = sum((v for _, v in ordered[TOP:]), np.zeros(4, np.int64))
         rows.append((f"({len(ordered) - TOP:,} others)", rest))
     return [(key, Amount(int(v[0]), int(v[1])), Amount(int(v[2]), int(v[3]))) for key, v in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step that may change texts counted in the documents that were kept."""
+
+    step: str
+    statistic: Statistic
+    documents: int  # with any
+    total: int
+
+
+def changes(audit: Sequence[Path], dataset: DatasetPlan) -> list[Change]:
+    """The counts and flags of the steps that may change a text, over the kept documents."""
+    counted = [
+        (step.name, found)
+        for step in dataset.recipe.steps
+        if rewrites(step)
+        for found in step.statistics
+        if pa.types.is_integer(found.dtype) or pa.types.is_boolean(found.dtype)
+    ]
+    sums = np.zeros((len(counted), 2), np.int64)
+    names = [column(step, found.name) for step, found in counted]
+    for table in audit_columns(audit, ["kept", *names]):
+        kept = table.filter(table.column("kept"))
+        for number, name in enumerate(names):
+            values = pc.fill_null(kept.column(name).cast(pa.int64()), 0).to_numpy()
+            sums[number] += (np.count_nonzero(values), int(values.sum()))
+    return [
+        Change(step, found, documents, total)
+        for (step, found), (documents, total) in zip(counted, sums.tolist(), strict=True)
+    ]
 
 
 def throughput(plan: RunPlan) -> list[Throughput]:

@@ -133,6 +133,15 @@ def _repeated(text: str, places: Iterable[Span]) -> Iterator[Span]:
         seen.add(piece)
 
 
+def repeated_paragraphs(text: str, step: Any, rule: Rule) -> Iterator[Span]:
+    """Lines that an earlier one equals; as published, blank ones count: their ends are marked."""
+    places = _stripped(text, _pieces(text, r"\n"))
+    yield from _repeated(text, places)
+    if step.settings["published"]:
+        blank = [match.span() for match in re.finditer(r"(?m)^[^\S\n]*\n", text)]
+        yield from blank[1:]
+
+
 _SENTENCE = re.compile('[^。．！？!?…\n]+[。．！？!?…」』）)"”]*')
 
 
@@ -162,19 +171,17 @@ def _number(statistic: str) -> int:
 
 
 def word_grams(text: str, step: Any, rule: Rule) -> Iterator[Span]:
-    """The most frequent n-gram of words, or every later occurrence of one that is repeated."""
+    """The most frequent n-gram of words, the first met of equals, be it but once in a short text;
+    or every later occurrence of one that is repeated."""
     places = words_of(step.language).places(text)
     size = _number(rule.statistic)
     words = [text[left:right] for left, right in places]
     grams = [tuple(words[k : k + size]) for k in range(len(words) - size + 1)]
     counts = Counter(grams)
-    top = counts.most_common(1)[0] if counts else None
+    top = counts.most_common(1)[0][0] if counts else None
     seen: set[tuple[str, ...]] = set()
     for k, gram in enumerate(grams):
-        if rule.statistic.startswith("top"):
-            bites = top is not None and gram == top[0] and top[1] > 1
-        else:
-            bites = gram in seen
+        bites = gram == top if rule.statistic.startswith("top") else gram in seen
         seen.add(gram)
         if bites:
             yield places[k][0], places[k + size - 1][1]
@@ -201,7 +208,7 @@ def _grams(text: str, size: int, *, top: bool) -> Iterator[Span]:
     first = counts.most_common(1)[0][0] if counts else ""
     seen: set[str] = set()
     for place, gram in enumerate(grams):
-        if counts[gram] > 1 and (gram == first if top else gram in seen):
+        if gram == first if top else gram in seen:
             yield place, place + size
         seen.add(gram)
 
@@ -306,7 +313,8 @@ _FINDERS: dict[tuple[str, str], Finder] = {
     ("FineWeb", "line_punct_ratio"): lines_that_count,
     ("FineWeb", "short_line_ratio"): lines_that_count,
     ("FineWeb", "char_dup_ratio"): repeated_pieces(r"\n+"),
-    ("Japanese", "duplicate_paragraph_fraction"): repeated_pieces(r"\n"),
+    ("FineWeb", "list_ratio"): _matches(r"\n+"),
+    ("Japanese", "duplicate_paragraph_fraction"): repeated_paragraphs,
     ("Japanese", "duplicate_paragraph_fraction_in_character"): repeated_pieces(r"\n"),
     ("Japanese", "duplicate_sentence_fraction"): repeated_sentences,
     ("Japanese", "duplicate_sentence_fraction_in_character"): repeated_sentences,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from curation.base.store import write_atomic
 from curation.plan import RunPlan
 from curation.run import check_bad_records
@@ -25,7 +27,10 @@ def _render(plan: RunPlan, manifests: Sequence[DatasetManifest]) -> str:
     found.filters["speed"] = _speed
     sections = [read_section(plan, dataset.index) for dataset in plan.datasets]
     bad, named = check_bad_records(plan)
-    return found.from_string(template("page.html.j2")).render(
+    return found.from_string(
+        template("page.html.j2")
+    ).render(
+        style=Markup(template("page.css")),  # noqa: S704  (our own file)
         title=f"Curation report: {plan.recipe.name}",
         description=plan.recipe.description,
         fingerprint=plan.fingerprint,
@@ -39,6 +44,7 @@ def _render(plan: RunPlan, manifests: Sequence[DatasetManifest]) -> str:
         sections=sections,
         throughput=throughput(plan),
         inputs=plan.files[:MAX_INPUTS],
+        parents=plan.parents,
         more_inputs=max(0, len(plan.files) - MAX_INPUTS),
         recipe=plan.recipe.text,
     )

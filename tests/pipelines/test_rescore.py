@@ -85,7 +85,7 @@ def test_the_rescored_version_is_the_one_that_curating_anew_gives(
     assert written.manifest.parents == (result.manifest.reference,)
     assert written.manifest.counts == anew.manifest.counts
     assert written.manifest.counts["repeated_ids"] == 1
-    assert "repeated ids, renamed" in written.report.read_text("utf-8")
+    assert "repeated id, renamed" in written.report.read_text("utf-8")
     again = rescore_write(store, written.manifest, parse_recipe(RECIPE), workers=1)
     assert again.manifest.digest == result.manifest.digest
     assert written.manifest.inputs == result.manifest.inputs

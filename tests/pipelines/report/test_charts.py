@@ -69,3 +69,9 @@ def test_numbers_are_for_people() -> None:
     assert [number(v) for v in (0.016304, 0.5, 999.0, 1000.0, 86390.4, 0.0)] == [
         *("0.0163", "0.5", "999", "1,000", "86,390", "0"),
     ]
+
+
+def test_the_axis_of_few_documents_ends_at_their_greatest_value() -> None:
+    axis = axis_of(np.array([0.0] * 700 + [1.0]), 0.5)
+    assert (axis.low, axis.high) == (0.0, 1.0)
+    assert axis_of(np.array([0.0] * 9_999 + [1.0]), 0.5).high == 0.5  # one in 10,000 is beyond it

@@ -14,7 +14,7 @@ from curation.base.store import Store
 from pipelines.cli.dataset import command as dataset_command
 from pipelines.curate import CurateResult, curate, plan_run
 from pipelines.report.examples import excerpt
-from pipelines.report.gather import funnel
+from pipelines.report.gather import audit_of, changes, funnel
 from pipelines.report.section import size
 
 RECIPE = """
@@ -61,6 +61,7 @@ def test_the_sums_equal_a_recount_by_duckdb(done: tuple[Store, CurateResult, str
     query = "select coalesce(reason, 'kept'), count(*), sum(bytes) from read_parquet(?) group by 1"
     counted = {name: (n, size) for name, n, size in duckdb.execute(query, [audit]).fetchall()}
     assert sum(n for n, _ in counted.values()) == result.manifest.counts["in"] == 34
+    page = page.replace("<wbr>", "")
     for name, (documents, size_bytes) in counted.items():
         row = re.search(rf"<td[^>]*>{re.escape(name)}<.*?</tr>", page)
         assert row is not None, name
@@ -77,7 +78,8 @@ def test_documents_and_bytes_of_every_reason_equal_a_recount_by_duckdb(
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "the plan needs an input, the numbers come from the audit"}\n')
     plan = plan_run(RECIPE, [source], store, workers=1)
-    found = funnel(store, result.manifest, plan, plan.datasets[0])
+    files = [result.manifest.file(store, item) for item in result.manifest.audit]
+    found = funnel(files, plan, plan.datasets[0])
     for row in found.rows:
         query = "select count(*), coalesce(sum(bytes), 0) from read_parquet(?) where reason = ?"
         [first] = duckdb.execute(query, [audit, row.reason.name]).fetchall()
@@ -112,7 +114,7 @@ def test_it_counts_repeated_ids_and_skipped_records(
     assert result.manifest.counts["repeated_ids"] == 2
     assert '<div class="card"><b>2</b>repeated ids, renamed</div>' in page
     assert "2 of these documents came with an id that an earlier one had" in page
-    assert '<div class="card"><b>1</b>unreadable records, skipped</div>' in page
+    assert '<div class="card"><b>1</b>unreadable record, skipped</div>' in page
     assert (result.unreadable, len(result.skipped)) == (1, 1)
     monkeypatch.setenv("AWASE_STORE", str(store.root))
     shown = CliRunner().invoke(dataset_command, ["show", "all@1"])
@@ -124,7 +126,10 @@ def test_text_is_escaped_and_nothing_is_loaded(done: tuple[Store, CurateResult, 
     assert SCRIPT not in page
     assert html.escape(SCRIPT, quote=False).split("'")[0] in page
     assert "<script" not in page
-    assert not re.search(r"(src|href)=|url\(|@import", page)
+    assert not re.search(r"src=|url\(|@import", page)
+    links = re.findall(r'href="(.*?)"', page)
+    assert links == ["#dataset-all", "#work", "#inputs", "#recipe"]
+    assert all(f'<h2 id="{link[1:]}">' in page for link in links)
 
 
 def test_languages_sources_and_licences_sum_to_the_input(
@@ -146,6 +151,7 @@ def test_a_histogram_shows_all_documents_and_all_that_fail(
     done: tuple[Store, CurateResult, str],
 ) -> None:
     _, result, page = done
+    page = page.replace("<wbr>", "")
     figures = re.findall(r"<figure>(.*?)<figcaption><b>(.*?)</b>", page, re.S)
     assert {"characters.too_short", "lines.repeated_lines"} <= {name for _, name in figures}
     for svg, name in figures:
@@ -171,7 +177,8 @@ def test_hostile_ids_sources_and_licences_are_text(tmp_path: Path) -> None:
     reader.feed(result.report.read_text("utf-8"))
     assert not reader.names & {"script", "img", "iframe", "link", "object", "base", "form"}
     assert not [name for name in reader.attributes if name.startswith("on")]
-    assert not reader.attributes & {"src", "href", "action", "data", "srcset"}
+    assert not reader.attributes & {"src", "action", "data", "srcset"}
+    assert all(link.startswith("#") for link in reader.links)
     assert "".join(reader.text).count(hostile) >= 4  # id, text, source, licence
     assert "{{ 7*7 }}" in "".join(reader.text)
 
@@ -184,9 +191,11 @@ class Elements(HTMLParser):
         self.names: set[str] = set()
         self.attributes: set[str] = set()
         self.text: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
+        self.links += [value or "" for name, value in attrs if name == "href"]
         self.attributes |= {name for name, _ in attrs}
 
     def handle_data(self, data: str) -> None:
@@ -197,9 +206,10 @@ def test_every_table_scrolls_by_itself_and_long_words_break(
     done: tuple[Store, CurateResult, str],
 ) -> None:
     _, _, page = done
-    tables = re.findall(r"(.{18})<table>", page)
+    tables = re.findall(r"([^>]*>)<table>", page)
     assert len(tables) >= 6
-    assert set(tables) == {'<div class="wide">'}
+    region = re.compile(r'<div class="wide" role="region" aria-label="[^"{]+" tabindex="0">')
+    assert all(region.fullmatch(table.strip()) for table in tables), tables  # by keyboard too
     assert re.search(r"body \{[^}]*overflow-wrap: anywhere", page)
 
 
@@ -227,6 +237,76 @@ def test_an_excerpt_shows_the_mark_within_a_dozen_lines() -> None:
     assert excerpt("一行だけ", []) == "一行だけ"
 
 
+def test_marked_line_ends_are_shown_and_a_cut_text_ends_on_its_last_line() -> None:
+    text = "一\n\n\n二\n" + "三\n" * 40
+    shown = str(excerpt(text, [(1, 4), (5, 6)]))
+    assert shown.startswith("一<mark>↵↵↵\n</mark>二<mark>↵\n</mark>三\n三")
+    assert shown.endswith("三 …")
+
+
+SEEN = """
+version: 1
+datasets:
+  all:
+    steps:
+      - step: repetition
+        options: {language: en}
+        rules:
+          same_paragraphs: {statistic: dup_para_frac, max: 0.3, source: "this test"}
+      - step: c4
+      - step: pii
+"""
+
+
+def test_an_example_is_what_its_rule_saw_with_personal_data_masked(tmp_path: Path) -> None:
+    again = "Menu of taro@example.co.jp"
+    good = "The quick brown fox jumps over the lazy dog number {}."
+    texts = [
+        f"{again}\n\n{good.format(1)}\n\n{again}\n\n{good.format(2)}\n\n{again}",
+        "\n".join(good.format(k) for k in range(8)) + "\nWrite to hanako@example.co.jp.",
+    ]
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    store = Store(tmp_path / "store")
+    [result] = curate(SEEN, [source], store, workers=1)
+    assert result.manifest.counts["dropped"] == 1
+    page = result.report.read_text("utf-8")
+    assert page.count("<mark>Menu of email@example.com</mark>") == 2  # C4 took these lines away
+    assert "co.jp" not in page
+    plan = plan_run(SEEN, [source], store, workers=1)
+    [dataset] = plan.datasets
+    found = {
+        f"{row.step}.{row.statistic.name}": row for row in changes(audit_of(plan, dataset), dataset)
+    }
+    assert (found["pii.emails"].documents, found["pii.emails"].total) == (1, 1)
+    audit = str(result.manifest.file(store, result.manifest.audit[0]))
+    query = (
+        'select count(*) filter ("c4.kept_lines" > 0), sum("c4.kept_lines") '
+        "from read_parquet(?) where kept"
+    )
+    [recount] = duckdb.execute(query, [audit]).fetchall()
+    assert (found["c4.kept_lines"].documents, found["c4.kept_lines"].total) == recount
+    assert 'pii.<wbr>emails<small>e-mail addresses masked</small></td><td class="n">1<' in page
+
+
+def test_a_run_that_keeps_what_an_earlier_one_kept_reports_its_own_input(tmp_path: Path) -> None:
+    long = [
+        f"これは{k}番目の文で、三十字よりも長く書いてあって、それで終わります。" for k in range(5)
+    ]
+    store = Store(tmp_path / "store")
+    results = []
+    for number, texts in enumerate([long, [*long, "短い。", "とても短い。"]]):
+        source = tmp_path / f"{number}.jsonl"
+        source.write_text("\n".join(json.dumps({"id": t[:6], "text": t}) for t in texts))
+        results += curate(RECIPE, [source], store, workers=1)
+    assert [result.created for result in results] == [True, False]  # one version, two inputs
+    pages = [result.report.read_text("utf-8") for result in results]
+    for page, total, dropped in zip(pages, (5, 7), (0, 2), strict=True):
+        assert f"<b>{total}</b>documents in" in page
+        assert f"<b>{dropped}</b>dropped" in page
+    assert "とても短い。" in pages[1]
+
+
 def test_a_rule_that_counts_only_takes_nobody_from_alone(tmp_path: Path) -> None:
     recipe = RECIPE.replace(
         "annotate: [characters.many_symbols]", "annotate: [lines.repeated_lines]"
@@ -238,11 +318,10 @@ def test_a_rule_that_counts_only_takes_nobody_from_alone(tmp_path: Path) -> None
     ]
     source.write_text("\n".join(json.dumps({"text": text}) for text in texts))
     store = Store(tmp_path / "store")
-    [result] = curate(recipe, [source], store, workers=1)
+    curate(recipe, [source], store, workers=1)
     plan = plan_run(recipe, [source], store, workers=1)
-    rows = {
-        row.reason.name: row for row in funnel(store, result.manifest, plan, plan.datasets[0]).rows
-    }
+    [dataset] = plan.datasets
+    rows = {row.reason.name: row for row in funnel(audit_of(plan, dataset), plan, dataset).rows}
     assert rows["lines.repeated_lines"].any.documents == 1
     assert rows["lines.repeated_lines"].only.documents == 0
     assert rows["characters.many_symbols"].only.documents == 1
