@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.kernels.buffers import Bytes, Offsets, from_utf8, utf8_view
-from curation.kernels.pii import candidate_lines
+from curation.kernels.pii import ADDRESS, NUMBER, candidate_lines
 from curation.rules.base import RuleStep, integer
 from curation.steps import Rule, Scored
 
@@ -181,17 +181,19 @@ def my_numbers(text: str, folded: str) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
-def mask(text: str) -> tuple[str, int, int, int]:
-    """(text with personal data masked, e-mail addresses, phone numbers, My Numbers)."""
+def mask(text: str, held: int = ADDRESS | NUMBER) -> tuple[str, int, int, int]:
+    """(text with personal data masked, e-mail addresses, phone numbers, My Numbers).
+
+    `held` says which of ADDRESS and NUMBER the text can hold; the other is not looked for."""
     if _INTERESTING.search(text) is None:
         return text, 0, 0, 0
     folded = shadow(text)
     changes: list[tuple[int, int, str]] = []
-    mails = list(emails(folded))
+    mails = list(emails(folded)) if held & ADDRESS else []
     changes += [(begin, end, EMAIL_MASK) for begin, end in mails]
     numbers = list(my_numbers(text, folded))
     changes += [(begin, end, _crossed(text[begin:end])) for begin, end in numbers]
-    calls = list(phones(folded))
+    calls = list(phones(folded)) if held & NUMBER else []
     changes += [
         (begin, end, text[begin:start] + _crossed(text[start:end])) for begin, start, end in calls
     ]
@@ -234,9 +236,9 @@ class PersonalData(RuleStep):
         pieces: list[bytes | memoryview] = []
         view = data.data
         at = int(offsets[0])
-        for row, begin, end in _windows(data, offsets):
+        for row, begin, end, held in _windows(data, offsets):
             before = bytes(view[begin:end])
-            after, *found = mask(before.decode())
+            after, *found = mask(before.decode(), held)
             if any(found):
                 counts[row] += found
                 new = after.encode()
@@ -251,16 +253,17 @@ class PersonalData(RuleStep):
         return Scored(scores, from_utf8(joined, ends))
 
 
-def _windows(data: Bytes, offsets: Offsets) -> list[tuple[int, int, int]]:
-    """(row, first byte, past the last byte) of what `mask` must see: whole texts that speak of
-    My Number and have as many digits, else lines with a candidate; e-mail and phone never cross
-    a line."""
+def _windows(data: Bytes, offsets: Offsets) -> list[tuple[int, int, int, int]]:
+    """(row, first byte, past the last byte, ADDRESS | NUMBER) of what `mask` must see: whole texts
+    that speak of My Number and have as many digits, else lines with a candidate; e-mail and phone
+    never cross a line."""
     lines, whole = candidate_lines(data, offsets)
     for row in np.flatnonzero(whole).tolist():
         held = bytes(data[offsets[row] : offsets[row + 1]])
         whole[row] = any(word in held for word in _MY_NUMBER_BYTES)
     rows = np.flatnonzero(whole)
-    texts = np.stack([rows, offsets[rows], offsets[rows + 1]], axis=1)
+    every = np.full(len(rows), ADDRESS | NUMBER)
+    texts = np.stack([rows, offsets[rows], offsets[rows + 1], every], axis=1)
     both = np.concatenate([lines[~whole[lines[:, 0]]], texts])
     ordered = both[np.argsort(both[:, 1], kind="stable")]
-    return [(row, begin, end) for row, begin, end in ordered.tolist()]
+    return [(row, begin, end, held) for row, begin, end, held in ordered.tolist()]

@@ -15,6 +15,8 @@ from curation.kernels.utf8 import decode
 LEAST_DIGITS = 9
 MY_NUMBER_DIGITS = 12
 
+ADDRESS, NUMBER = 1, 2  # what a line can hold: an e-mail address, a phone number
+
 _DIGIT, _FILLER, _AT, _BRACKET, _A, _T, _BREAK, _NAME = (1 << bit for bit in range(8))
 
 
@@ -55,17 +57,17 @@ def _kind_at(b, i, e):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
-    """(int64[m, 3], bool[texts]): (text, first byte, past the last byte) of lines with a sign for @
-    between what may stand beside it, or with the digits of a phone number; whether a text has a
-    stretch with the digits of a My Number."""
-    out = np.empty((256, 3), np.int64)
+    """(int64[m, 4], bool[texts]): (text, first byte, past the last byte, ADDRESS | NUMBER) of lines
+    with a sign for @ between what may stand beside it, or with the digits of a phone number;
+    whether a text has a stretch with the digits of a My Number."""
+    out = np.empty((256, 4), np.int64)
     twelve = np.zeros(len(offsets) - 1, np.bool_)
     n = 0
     for d in range(len(offsets) - 1):
         start = offsets[d]
         i = start
         e = offsets[d + 1]
-        hit = False
+        held = 0  # by this line
         digits = 0  # of this stretch of digits and what may stand between them
         phone = 0  # of them from the first on that can begin a phone number
         kind = np.uint8(0)
@@ -78,9 +80,9 @@ def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
                 digits = phone = 0
                 continue
             if kind & _BREAK:
-                if hit:
-                    out, n = _append(out, n, d, start, i - 1)
-                hit = False
+                if held:
+                    out, n = _append(out, n, d, start, i - 1, held)
+                held = 0
                 digits = phone = 0
                 start = i
                 continue
@@ -88,7 +90,7 @@ def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
                 zero = (code == 0x30 or code == 0xFF10) and not last & _DIGIT
                 digits += 1
                 phone += phone > 0 or zero
-                hit |= phone >= LEAST_DIGITS
+                held |= NUMBER * (phone >= LEAST_DIGITS)
                 twelve[d] |= digits >= MY_NUMBER_DIGITS
             elif not kind & _FILLER:
                 digits = phone = 0
@@ -96,24 +98,25 @@ def candidate_lines(b, offsets):  # type: ignore[no-untyped-def]
                 phone = 1  # +81
             if kind & _AT and last & _NAME:
                 after, _ = _kind_at(b, i, e)
-                hit |= (after & _NAME) != 0
+                held |= ADDRESS * ((after & _NAME) != 0)
             elif kind & _BRACKET:
                 after, more = _kind_at(b, i, e)
                 if after & _A:
                     third, _ = _kind_at(b, i + more, e)
-                    hit |= (third & _T) != 0
-        if hit:
-            out, n = _append(out, n, d, start, e)
+                    held |= ADDRESS * ((third & _T) != 0)
+        if held:
+            out, n = _append(out, n, d, start, e, held)
     return out[:n].copy(), twelve
 
 
 @njit(nogil=True)
-def _append(out, n, row, start, end):  # type: ignore[no-untyped-def]
+def _append(out, n, row, start, end, held):  # type: ignore[no-untyped-def]
     if n == len(out):
-        more = np.empty((2 * n, 3), np.int64)
+        more = np.empty((2 * n, 4), np.int64)
         more[:n] = out
         out = more
     out[n, 0] = row
     out[n, 1] = start
     out[n, 2] = end
+    out[n, 3] = held
     return out, n + 1
