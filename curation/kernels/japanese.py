@@ -45,63 +45,70 @@ COLUMNS = KINDS + 6
 _C2 = np.uint64(0xC4CEB9FE1A85EC53)
 
 
-# Kinds of code points up to U+FFFF, a look-up each: bits for sentences, Swallow's classes.
-_SPACE, _END, _OPEN, _CLOSE, _DOTS = (1 << bit for bit in range(5))
+# What a code point up to U+FFFF is, all that is asked of it in one byte: below, the column of its
+# class among Swallow v1's (0 for none: no ー, no half-width kana), above, bits for sentences.
+_CLASS = 7
+_SPACE, _END, _OPEN, _CLOSE, _DOTS = (8 << bit for bit in range(5))
 
 
-def _kinds() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    kinds, letters = np.zeros(1 << 16, np.uint8), np.zeros(1 << 16, np.uint8)
-    for code in range(1 << 16):
-        kinds[code] = _SPACE if chr(code).isspace() else 0
-    for characters, bit in (
+def _kinds() -> npt.NDArray[np.uint8]:
+    kinds = np.zeros(1 << 16, np.uint8)
+    kinds[0x3041:0x3097] = HIRAGANA
+    kinds[0x30A1:0x30FB] = KATAKANA
+    for first, last in ((0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x3005, 0x3005), (0x3007, 0x3007)):
+        kinds[first : last + 1] = KANJI
+    kinds[0x303B] = KANJI
+    for characters, bits in (
+        ("。．！？", KUTEN),
+        ("、，", TOTEN),
         ("。．！？!?", _END),
         ("「『【〈《（(“", _OPEN),
         ("」』】〉》）)”", _CLOSE),
         ("…", _DOTS),
+        (filter(str.isspace, map(chr, range(1 << 16))), _SPACE),
     ):
         for character in characters:
-            kinds[ord(character)] |= bit
-    letters[0x3041:0x3097] = HIRAGANA
-    letters[0x30A1:0x30FB] = KATAKANA
-    for first, last in ((0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x3005, 0x3005), (0x3007, 0x3007)):
-        letters[first : last + 1] = KANJI
-    letters[0x303B] = KANJI
-    letters[[ord(character) for character in "。．！？"]] = KUTEN
-    letters[[ord(character) for character in "、，"]] = TOTEN
-    return kinds, letters
+            kinds[ord(character)] |= bits
+    return kinds
 
 
-_KINDS, _LETTERS = _kinds()
-
-
-@njit(inline="always")
-def _kind(c):  # type: ignore[no-untyped-def]
-    return _KINDS[c] if c < 65536 else np.uint8(0)
+_KINDS = _kinds()
 
 
 @njit(nogil=True)
-def _letters(cp, n, row):  # type: ignore[no-untyped-def]
-    """Swallow v1's classes: no ー, no half-width kana, no kanji above U+FFFF."""
-    for i in range(n):
-        if cp[i] < 65536:
-            row[_LETTERS[cp[i]]] += 1
+def _decode(b, i, e, cp, kinds, prefix, row):  # type: ignore[no-untyped-def]
+    """Write the characters of b[i:e], their kinds and the hashes of their prefixes, and count their
+    classes; (how many there are, how many pieces of text they make at most)."""
+    n = 0
+    ends = 1
+    while i < e:
+        code, width = decode(b, i)
+        kind = _KINDS[code] if code < 65536 else np.uint8(0)
+        cp[n] = code
+        kinds[n] = kind
+        prefix[n + 1] = prefix[n] * BASE + np.uint64(code) + np.uint64(1)
+        row[kind & _CLASS] += 1
+        ends += code == 10 or kind & (_END | _DOTS) != 0
+        n += 1
+        i += width
     row[LETTERS] = n
+    return n, ends
 
 
 @njit(nogil=True)
-def _published_end(cp, i, e):  # type: ignore[no-untyped-def]
+def _published_end(kinds, i, e):  # type: ignore[no-untyped-def]
     """End of the sentence that starts at i, which is no end mark itself."""
-    while i < e and not (_kind(cp[i]) & _END):
+    while i < e and not kinds[i] & _END:
         i += 1
     return min(i + 1, e)
 
 
 @njit(nogil=True)
-def _balanced(cp, i, e):  # type: ignore[no-untyped-def]
+def _balanced(kinds, i, e):  # type: ignore[no-untyped-def]
     """Does every bracket and quote of the line have its other half?"""
     depth = 0
     for k in range(i, e):
-        kind = _kind(cp[k])
+        kind = kinds[k]
         if kind & (_OPEN | _CLOSE):
             depth += 1 if kind & _OPEN else -1
             if depth < 0:
@@ -110,13 +117,13 @@ def _balanced(cp, i, e):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _readers_end(cp, i, e, balanced):  # type: ignore[no-untyped-def]
+def _readers_end(cp, kinds, i, e, balanced):  # type: ignore[no-untyped-def]
     """End of the sentence that starts at i; quotes are minded where those of the line match."""
     depth = 0
     while i < e:
-        kind = _kind(cp[i])
+        kind = kinds[i]
         i += 1
-        if not kind:
+        if kind <= _CLASS:
             continue
         if balanced and kind & (_OPEN | _CLOSE):
             depth += 1 if kind & _OPEN else -1
@@ -126,39 +133,37 @@ def _readers_end(cp, i, e, balanced):  # type: ignore[no-untyped-def]
             before = cp[i - 2]  # ．ends a sentence after a Japanese character only
             if before <= 0x3000 or 0xFF10 <= before <= 0xFF5A:
                 continue
-        while i < e and _kind(cp[i]) & (_END | _DOTS | _CLOSE):
+        while i < e and kinds[i] & (_END | _DOTS | _CLOSE):
             i += 1
         return i
     return e
 
 
 @njit(inline="always")
-def _ends_with_ellipsis(cp, s, e):  # type: ignore[no-untyped-def]
-    while e > s and _kind(cp[e - 1]) & _SPACE:
+def _ends_with_ellipsis(cp, kinds, s, e):  # type: ignore[no-untyped-def]
+    while e > s and kinds[e - 1] & _SPACE:
         e -= 1
     return e > s and (cp[e - 1] == 0x30FB or cp[e - 1] == 0x2026)
 
 
 @njit(nogil=True)
-def _sentences(cp, i, e, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
+def _sentences(cp, kinds, i, e, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
     """Count the sentences of the line cp[i:e] and append them to `joined`, whose first number is
     how many it holds; the hash of what was appended."""
     line = np.uint64(0)
-    balanced = published or _balanced(cp, i, e)
+    balanced = published or _balanced(kinds, i, e)
+    between = _END if published else _SPACE  # what no sentence starts with
     while i < e:
-        if published and _kind(cp[i]) & _END:
+        if kinds[i] & between:
             i += 1
             continue
-        if not published and _kind(cp[i]) & _SPACE:
-            i += 1
-            continue
-        z = _published_end(cp, i, e) if published else _readers_end(cp, i, e, balanced)
+        z = _published_end(kinds, i, e) if published else _readers_end(cp, kinds, i, e, balanced)
         size = z - i
         h = prefix[z] - prefix[i] * shift(powers, size)
         row[SENTENCES] += 1
         row[SENTENCE_LETTERS] += size
         row[LONGEST_SENTENCE] = max(row[LONGEST_SENTENCE], size)
-        row[ELLIPSES] += _ends_with_ellipsis(cp, i, z)
+        row[ELLIPSES] += _ends_with_ellipsis(cp, kinds, i, z)
         if add(table, g, mask, spread(h * _C2), cp, i, z):
             row[SAME_SENTENCES] += 1
             row[SAME_SENTENCE_LETTERS] += size
@@ -172,7 +177,7 @@ def _sentences(cp, i, e, published, prefix, powers, table, g, mask, joined, row)
 
 
 @njit(nogil=True)
-def _lines(cp, n, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
+def _lines(cp, kinds, n, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
     joined[0] = 1
     i = 0
     while i <= n:
@@ -182,15 +187,15 @@ def _lines(cp, n, published, prefix, powers, table, g, mask, joined, row):  # ty
         a = i
         e = z
         if not published:
-            while a < e and _kind(cp[a]) & _SPACE:
+            while a < e and kinds[a] & _SPACE:
                 a += 1
-            while e > a and _kind(cp[e - 1]) & _SPACE:
+            while e > a and kinds[e - 1] & _SPACE:
                 e -= 1
         i = z + 1
         if a == e and not published:
             continue
         begin = joined[0]
-        h = _sentences(cp, a, e, published, prefix, powers, table[0], g, mask, joined, row)
+        h = _sentences(cp, kinds, a, e, published, prefix, powers, table[0], g, mask, joined, row)
         end = joined[0]
         row[PARAGRAPHS] += 1
         row[PARAGRAPH_LETTERS] += end - begin
@@ -221,26 +226,19 @@ def japanese_statistics(b, offsets, powers, published, lengths):  # type: ignore
     for d in range(texts):
         most = max(most, offsets[d + 1] - offsets[d])
     cp = np.empty(most + 1, np.int32)
+    kinds = np.empty(most + 1, np.uint8)
     joined = np.empty(most + 2, np.int32)
     prefix = np.zeros(most + 2, np.uint64)
     buffers = new_buffers(most)
     found = np.zeros((3, len(lengths)), np.int64)
     pieces = np.zeros((2, 64, 4), np.int64)  # of sentences and of lines
     for d in range(texts):
-        n = 0
-        i = offsets[d]
-        ends = 1
-        while i < offsets[d + 1]:
-            code, width = decode(b, i)
-            cp[n] = code
-            prefix[n + 1] = prefix[n] * BASE + np.uint64(code) + np.uint64(1)
-            ends += code == 10 or (_kind(code) & (_END | _DOTS)) != 0
-            n += 1
-            i += width
-        if capacity(ends) > pieces.shape[1]:
-            pieces = np.zeros((2, capacity(ends), 4), np.int64)
-        _letters(cp, n, out[d])
-        mask = np.uint64(capacity(ends) - 1)
-        _lines(cp, n, published, prefix, powers, pieces, d + 1, mask, joined, out[d])
-        _grams(cp, n, lengths, buffers, found, out[d])
+        row = out[d]
+        n, ends = _decode(b, offsets[d], offsets[d + 1], cp, kinds, prefix, row)
+        size = capacity(ends)
+        if size > pieces.shape[1]:
+            pieces = np.zeros((2, size, 4), np.int64)
+        mask = np.uint64(size - 1)
+        _lines(cp, kinds, n, published, prefix, powers, pieces, d + 1, mask, joined, row)
+        _grams(cp, n, lengths, buffers, found, row)
     return out

@@ -10,15 +10,17 @@ from collections import namedtuple
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from awase_client.engine.jit import njit
-from curation.kernels.utf8 import decode, strip_left
+from curation.kernels.utf8 import count_chars, decode, strip_left
 
 # base, check int32[states]: the double array; rank int32[states]: index of the phrase that ends in
 # a state, -1 where none does; bounded uint8[phrases]: 1 where katakana may stand on neither side.
-# first uint8[65536]: 1 for characters (their low 16 bits) that begin a phrase, 2 for those that are
-# one; pair uint8[65536]: 1 for the first two characters of a phrase, hashed.
-Trie = namedtuple("Trie", "base check rank bounded first pair")
+# What may match, asked before the trie: first uint8[65536] by a character's low 16 bits, pair and
+# triple uint8[65536] by a hash of two and three characters: 1 where a phrase begins so, 3 where one
+# is that, 0 where none does.
+Trie = namedtuple("Trie", "base check rank bounded first pair triple")
 
 _KATAKANA_FIRST, _KATAKANA_LAST, _LONG_VOWEL = 0x30A1, 0x30F4, 0x30FC
 
@@ -66,21 +68,31 @@ def build_trie(phrases: Sequence[str], *, bound_katakana: bool) -> Trie:
     bounded = np.array(
         [bound_katakana and all(map(_is_katakana, phrase)) for phrase in phrases], np.uint8
     )
-    first, pair = np.zeros(1 << 16, np.uint8), np.zeros(1 << 16, np.uint8)
-    for phrase in phrases:
-        code = ord(phrase[0])
-        first[code & 0xFFFF] |= 1 if len(phrase) > 1 else 2
-        if len(phrase) > 1:
-            pair[(code * 31 + ord(phrase[1])) & 0xFFFF] = 1
     beyond = [-1] * 256  # a look-up from any state stays within the arrays
     return Trie(
         np.array(base + beyond, np.int32),
         np.array(check + beyond, np.int32),
         np.array(rank + beyond, np.int32),
         bounded,
-        first,
-        pair,
+        *_beginnings(phrases),
     )
+
+
+def _beginnings(phrases: Sequence[str]) -> list[npt.NDArray[np.uint8]]:
+    """`first`, `pair` and `triple` of a trie."""
+    tables = [np.zeros(1 << 16, np.uint8) for _ in range(3)]
+    for phrase in phrases:
+        h = 0
+        for length, (table, character) in enumerate(zip(tables, phrase, strict=False), start=1):
+            h = _join(h, ord(character))
+            table[h & 0xFFFF] |= 3 if len(phrase) == length else 1
+    return tables
+
+
+@njit(inline="always")
+def _join(h, code):  # type: ignore[no-untyped-def]
+    """The hash of some characters, followed by one more."""
+    return h * 31 + code
 
 
 def _tree(phrases: Sequence[str]) -> tuple[list[dict[int, int]], list[int]]:
@@ -159,12 +171,17 @@ def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
             second, more = decode(b, j) if j < e else (0, 1)
             # a third of all characters begin some phrase: no branch before the second is known
             first = trie.first[code & 0xFFFF]
-            if (first >> 1) | (first & trie.pair[(code * 31 + second) & 0xFFFF]):
-                end = _match(b, s, i, e, trie)
+            h = _join(code, second)
+            pair = trie.pair[h & 0xFFFF]
+            if (first >> 1) | (first & pair):
+                k = j + more
+                third, _ = decode(b, k) if k < e else (0, 1)
+                end = -1
+                if (first | pair) & 2 or trie.triple[_join(h, third) & 0xFFFF]:
+                    end = _match(b, s, i, e, trie)
                 if end >= 0:
                     out[d, 0] += 1
-                    for k in range(i, end):
-                        out[d, 1] += (b[k] & 0xC0) != 0x80
+                    out[d, 1] += count_chars(b, i, end)
                     i = end
                     code, width = decode(b, i) if i < e else (0, 1)
                     continue
