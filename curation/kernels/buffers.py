@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -59,25 +57,6 @@ def _validate(texts: pa.Array, data: Bytes, offsets: Offsets) -> None:
                 "reader"
             ) from error
     _valid[:] = [texts]
-
-
-def rows_with(data: Bytes, offsets: Offsets, needles: Iterable[str]) -> npt.NDArray[np.bool_]:
-    """bool[rows]: which texts hold one of these strings, by `bytes.find`."""
-    found = np.zeros(len(offsets) - 1, np.bool_)
-    first = int(offsets[0])
-    held = data[first : int(offsets[-1])].tobytes()
-    for needle in needles:
-        sought = needle.encode()
-        at = held.find(sought)
-        while at >= 0:
-            row = int(np.searchsorted(offsets, at + first, side="right")) - 1
-            end = int(offsets[row + 1]) - first
-            if at + len(sought) <= end:
-                found[row] = True
-                at = held.find(sought, end)
-            else:  # across the border of two texts
-                at = held.find(sought, at + 1)
-    return found
 
 
 def from_utf8(data: Bytes, offsets: Offsets) -> pa.LargeStringArray:

@@ -101,14 +101,10 @@ def count_classes(b, offsets, table):  # type: ignore[no-untyped-def]
     rows = len(offsets) - 1
     counts = np.zeros((rows, 16), np.int64)
     for d in range(rows):
+        row = counts[d]
         i = offsets[d]
-        e = offsets[d + 1]
-        while i < e:
-            if b[i] < 0x80:
-                counts[d, table[b[i]]] += 1
-                i += 1
-            else:
-                code, width = decode(b, i)
-                counts[d, table[code]] += 1
-                i += width
+        while i < offsets[d + 1]:
+            code, width = decode(b, i)
+            row[table[code]] += 1
+            i += width
     return counts

@@ -43,24 +43,6 @@ def finish(h):  # type: ignore[no-untyped-def]
     return h if h != np.uint64(0) else _U1
 
 
-@njit(inline="always")
-def hash_bytes(b, s, e):  # type: ignore[no-untyped-def]
-    """Hash of b[s:e] with its length, eight bytes at a time."""
-    h = SEED
-    i = s
-    while i + 8 <= e:
-        eight = np.uint64(b[i])
-        for k in range(1, 8):
-            eight |= np.uint64(b[i + k]) << np.uint64(8 * k)
-        h = (h ^ eight) * _MIX
-        h ^= h >> np.uint64(32)
-        i += 8
-    while i < e:
-        h = step(h, b[i])
-        i += 1
-    return finish(h ^ (np.uint64(e - s) << np.uint64(40)))
-
-
 def _loader(bits: int) -> Any:
     """array[index:index + bits / 8] of a uint8 array as one uint64, by one load; no bounds are
     checked."""
@@ -86,6 +68,21 @@ def _loader(bits: int) -> Any:
 
 eight_bytes = _loader(64)
 four_bytes = _loader(32)
+
+
+@njit(inline="always")
+def hash_bytes(b, s, e):  # type: ignore[no-untyped-def]
+    """Hash of b[s:e] with its length, eight bytes at a time."""
+    h = SEED
+    i = s
+    while i + 8 <= e:
+        h = (h ^ eight_bytes(b, i)) * _MIX
+        h ^= h >> np.uint64(32)
+        i += 8
+    while i < e:
+        h = step(h, b[i])
+        i += 1
+    return finish(h ^ (np.uint64(e - s) << np.uint64(40)))
 
 
 @intrinsic  # type: ignore[untyped-decorator,unused-ignore]

@@ -158,9 +158,9 @@ def _match(b, s, i, e, trie):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
-    """int64[texts, 2]: matches of each text, and their characters."""
+    """int64[texts, 3]: matches of each text, their characters, and all of its characters."""
     texts = len(offsets) - 1
-    out = np.zeros((texts, 2), np.int64)
+    out = np.zeros((texts, 3), np.int64)
     for d in range(texts):
         s = offsets[d]
         e = offsets[d + 1]
@@ -180,11 +180,14 @@ def count_phrases(b, offsets, trie):  # type: ignore[no-untyped-def]
                 if (first | pair) & 2 or trie.triple[_join(h, third) & 0xFFFF]:
                     end = _match(b, s, i, e, trie)
                 if end >= 0:
+                    length = count_chars(b, i, end)
                     out[d, 0] += 1
-                    out[d, 1] += count_chars(b, i, end)
+                    out[d, 1] += length
+                    out[d, 2] += length
                     i = end
                     code, width = decode(b, i) if i < e else (0, 1)
                     continue
+            out[d, 2] += 1
             i = j
             code = second
             width = more

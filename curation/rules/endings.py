@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.kernels.buffers import from_utf8, rows_with, utf8_view
+from curation.kernels.buffers import from_utf8, utf8_view
 from curation.kernels.phrases import Trie, build_trie, contains_phrase, tail_lines
 from curation.rules.base import RuleStep, flag, integer
 from curation.steps import Rule, Scored
@@ -96,7 +96,9 @@ class Punctuation(RuleStep):
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
         found = np.zeros((len(text), 2), np.bool_)
-        rows = np.flatnonzero(rows_with(*utf8_view(text), "，．"))
+        data, offsets = utf8_view(text)
+        texts = np.stack([offsets[:-1], offsets[1:]], axis=1)
+        rows = np.flatnonzero(contains_phrase(data, texts, _trie(("，", "．"))))
         new: dict[int, str] = {}
         for row in rows.tolist():
             changed, *found[row] = settle(text[row].as_py(), published=self.published)

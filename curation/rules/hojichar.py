@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from curation.base.errors import UsageError
 from curation.kernels import hojichar as k
@@ -104,13 +103,12 @@ class WordHits(RuleStep):
         found = count_phrases(
             *utf8_view(text), _trie(self.words, self.settings["katakana_boundaries"])
         )
-        characters = pc.utf8_length(text).to_numpy(zero_copy_only=False)
         return Scored(
             self.arrays(
                 [
                     found[:, 0],
-                    ratio(1000 * found[:, 0], characters),
-                    ratio(found[:, 1], characters),
+                    ratio(1000 * found[:, 0], found[:, 2]),
+                    ratio(found[:, 1], found[:, 2]),
                 ]
             )
         )
