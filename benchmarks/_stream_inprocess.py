@@ -66,7 +66,7 @@ def rate(batches: Iterator[NDArray[Any]]) -> float:
 def digest(batches: Iterator[NDArray[Any]]) -> str:
     state = hashlib.sha256()
     for batch in batches:
-        state.update(np.ascontiguousarray(batch, "<u2"))
+        state.update(np.ascontiguousarray(batch, "<u2").data)
     return state.hexdigest()
 
 

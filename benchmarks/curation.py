@@ -31,6 +31,7 @@ from benchmarks._curation_sides import (
     size_of,
 )
 from benchmarks._table import RUNS, Measured, Table
+from curation.decontaminate.step import Unit
 from curation.profiles import load_profile
 
 
@@ -188,10 +189,11 @@ def signatures(table: Table, names: Sequence[str]) -> None:
 
 def evaluation_items(table: Table, names: Sequence[str]) -> None:
     """decontaminate-ja, decontaminate-en: items from one half of the documents, timed the other."""
-    for case, language, unit in (
+    cases: tuple[tuple[str, str, Unit], ...] = (
         ("decontaminate-ja", "ja", "characters"),
         ("decontaminate-en", "en", "words"),
-    ):
+    )
+    for case, language, unit in cases:
         if case in names:
             texts = sample(language, 2 * PEER_MEGABYTES)
             half = len(texts) // 2

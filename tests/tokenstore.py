@@ -19,7 +19,7 @@ from curation.base.predicate import Predicate
 from curation.base.store import Store, make_dirs, write_atomic
 from curation.shards.manifest import DatasetManifest, Shard
 from curation.shards.tokens import TokenSetManifest, TokenSetWriter
-from mixtures.views import View, build_view
+from mixtures.views import View, build_view, request
 
 TOKENIZER = "sha256:" + "7" * 64
 BOS, EOS, PAD = 1, 2, 3
@@ -172,7 +172,7 @@ def write_plan(
 
 def commit_plan(
     store: Store,
-    sources: Sequence[tuple[str, Version, View]],
+    sources: Sequence[tuple[str, request.Version, View]],
     stages: Sequence[Sequence[int]],
     *,
     tree: list[Any] | None = None,
