@@ -46,6 +46,7 @@ def _number(cp, n, dense, seen, ids, starts):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def _accumulate(starts, sigma):  # type: ignore[no-untyped-def]
+    """Counts of the characters 1 to sigma become the first place of each one's bucket."""
     total = 0
     for c in range(1, sigma + 1):
         here = starts[c]

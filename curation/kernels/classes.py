@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -83,6 +84,14 @@ def japanese_classes() -> npt.NDArray[np.uint8]:
     for character in "\t\r\v\f\x1c\x1d\x1e\x1f\x85":
         table[ord(character)] = SPACE
     table[10] = NEWLINE
+    table.flags.writeable = False
+    return table
+
+
+def character_table(characters: Iterable[str]) -> npt.NDArray[np.uint8]:
+    """uint8[0x110000], 1 at these characters."""
+    table = np.zeros(CODE_POINTS, np.uint8)
+    table[[ord(character) for character in characters]] = 1
     table.flags.writeable = False
     return table
 

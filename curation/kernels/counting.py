@@ -27,6 +27,7 @@ def count(table, g, mask, h):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def times(table, p):  # type: ignore[no-untyped-def]
+    """How often the key at place p of `count` was counted."""
     return np.int64(table[p, 1] & np.uint64(0xFFFFFFFF))
 
 

@@ -31,6 +31,7 @@ SPACE = 32  # what stands between two words of a key
 
 @njit(inline="always")
 def kind_of(code, single):  # type: ignore[no-untyped-def]
+    """What a code point becomes (`Folding.single`), a gap beyond the table."""
     return np.int64(single[code]) if code < single.size else GAP
 
 

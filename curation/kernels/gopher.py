@@ -10,8 +10,17 @@ import numpy as np
 
 from awase_client.engine.jit import njit
 from curation.kernels.hashing import SEED, add, capacity, finish, hash_bytes, step
-from curation.kernels.utf8 import before, break_len, count_chars, decode, strip_left, strip_right
+from curation.kernels.utf8 import (
+    before,
+    break_len,
+    count_chars,
+    decode,
+    ends_with_ellipsis,
+    strip_left,
+    strip_right,
+)
 
+# Columns of `repetition_statistics`, of `mark_statistics`, of `fineweb_statistics`.
 CHARACTERS, PARAGRAPHS, SAME_PARAGRAPHS, SAME_PARAGRAPH_CHARACTERS = range(4)
 LINES, SAME_LINES, SAME_LINE_CHARACTERS = range(4, 7)
 
@@ -84,24 +93,16 @@ def repetition_statistics(b, offsets):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(inline="always")
-def _ellipsis_at_end(b, s, e):  # type: ignore[no-untyped-def]
-    if e - s < 3:
-        return False
-    if b[e - 1] == 46 and b[e - 2] == 46 and b[e - 3] == 46:
-        return True
-    return b[e - 1] == 0xA6 and b[e - 2] == 0x80 and b[e - 3] == 0xE2
-
-
 @njit(nogil=True)
 def _finish_line(b, s, e, row):  # type: ignore[no-untyped-def]
+    """Count the line b[s:e], and whether it starts with - or • and ends with an ellipsis."""
     row[SPLIT_LINES] += 1
     a = strip_left(b, s, e)
     if a == e:
         return
     bullet = b[a] == 0x2D or (b[a] == 0xE2 and b[a + 1] == 0x80 and b[a + 2] == 0xA2)
     row[BULLETS] += bullet
-    row[ENDING_ELLIPSES] += _ellipsis_at_end(b, a, strip_right(b, a, e))
+    row[ENDING_ELLIPSES] += ends_with_ellipsis(b, a, strip_right(b, a, e))
 
 
 @njit(nogil=True, cache=True)

@@ -16,9 +16,11 @@ from numba.extending import intrinsic
 
 from awase_client.engine.jit import njit
 
-SEED = np.uint64(0xCBF29CE484222325)
+SEED = np.uint64(0xCBF29CE484222325)  # FNV-1a's offset basis and prime for 64 bits
 _FNV = np.uint64(0x100000001B3)
-_MIX = np.uint64(0x9FB21C651E98DF25)
+_MIX = np.uint64(0x9FB21C651E98DF25)  # of Pelle Evensen's mixer rrmxmx
+MIX_1 = np.uint64(0xFF51AFD7ED558CCD)  # of MurmurHash3's fmix64 (Austin Appleby)
+MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _U1 = np.uint64(1)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from awase_client.engine.jit import njit
-from curation.kernels.hashing import capacity, finish, same
+from curation.kernels.hashing import MIX_1, capacity, finish, same
 from curation.kernels.utf8 import decode
 
 (
@@ -43,6 +43,7 @@ _U1 = np.uint64(1)
 
 @njit(nogil=True)
 def _decode_all(b, s, e, cp):  # type: ignore[no-untyped-def]
+    """Write the code points of b[s:e] to `cp`; how many."""
     n = 0
     i = s
     while i < e:
@@ -55,6 +56,7 @@ def _decode_all(b, s, e, cp):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def _separator(c, mark):  # type: ignore[no-untyped-def]
+    """Is c the given mark (年 or 月), a point, a hyphen or a slash?"""
     return c == mark or c == 0x2E or c == 0x2D or c == 0x2F
 
 
@@ -152,7 +154,7 @@ def _repeated_grams(cp, n, keys, firsts, counts):  # type: ignore[no-untyped-def
         high = (np.uint64(cp[i]) << np.uint64(42)) | (np.uint64(cp[i + 1]) << np.uint64(21))
         high |= np.uint64(cp[i + 2])
         low = (np.uint64(cp[i + 3]) << np.uint64(21)) | np.uint64(cp[i + 4])
-        h = finish(high * np.uint64(0xFF51AFD7ED558CCD) ^ (low + (high >> np.uint64(32))))
+        h = finish(high * MIX_1 ^ (low + (high >> np.uint64(32))))
         p = h & mask
         while counts[p] and not (keys[p] == h and same(cp, i, i + GRAM, cp, firsts[p])):
             p = (p + _U1) & mask
@@ -176,6 +178,7 @@ def _repeated_grams(cp, n, keys, firsts, counts):  # type: ignore[no-untyped-def
 
 @njit(nogil=True)
 def _runs_and_lines(cp, n, row):  # type: ignore[no-untyped-def]
+    """Fill the columns that one look at each character gives: runs, kana in the lead, 。, lines."""
     run = 0
     line = 0
     for i in range(n):

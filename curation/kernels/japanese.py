@@ -15,7 +15,7 @@ import numpy.typing as npt
 from awase_client.engine.jit import njit
 from curation.kernels.character_grams import new_buffers, repeated_grams
 from curation.kernels.counting import shift
-from curation.kernels.hashing import add, capacity, spread
+from curation.kernels.hashing import MIX_2, add, capacity, spread
 from curation.kernels.utf8 import decode
 from curation.words.batch import BASE
 
@@ -36,13 +36,14 @@ from curation.words.batch import BASE
     SAME_SENTENCE_LETTERS,
     LONGEST_SENTENCE,
     ELLIPSES,
-    TOP,  # occurrences of the most frequent 2-, 3-, 4-gram
+    TOP,  # occurrences of the most frequent n-gram, a column for each of TOP_LENGTHS
 ) = range(17)
-REPEATED = TOP + 3  # kinds of 5- to 10-grams that occur twice
-KINDS = REPEATED + 6  # kinds of 5- to 10-grams
-COLUMNS = KINDS + 6
-
-_C2 = np.uint64(0xC4CEB9FE1A85EC53)
+TOP_LENGTHS = range(2, 5)
+KIND_LENGTHS = range(5, 11)
+REPEATED = TOP + len(TOP_LENGTHS)  # kinds of n-grams that occur twice, for each of KIND_LENGTHS
+KINDS = REPEATED + len(KIND_LENGTHS)  # kinds of n-grams, for each of them
+COLUMNS = KINDS + len(KIND_LENGTHS)
+_FIRST_TOP, _FIRST_KIND = TOP_LENGTHS.start, KIND_LENGTHS.start
 
 
 # What a code point up to U+FFFF is, all that is asked of it in one byte: below, the column of its
@@ -52,6 +53,7 @@ _SPACE, _END, _OPEN, _CLOSE, _DOTS = (8 << bit for bit in range(5))
 
 
 def _kinds() -> npt.NDArray[np.uint8]:
+    """uint8[65536]; a character beyond is of no kind."""
     kinds = np.zeros(1 << 16, np.uint8)
     kinds[0x3041:0x3097] = HIRAGANA
     kinds[0x30A1:0x30FB] = KATAKANA
@@ -141,6 +143,7 @@ def _readers_end(cp, kinds, i, e, balanced):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def _ends_with_ellipsis(cp, kinds, s, e):  # type: ignore[no-untyped-def]
+    """Does the sentence end with ・ or …, white space aside?"""
     while e > s and kinds[e - 1] & _SPACE:
         e -= 1
     return e > s and (cp[e - 1] == 0x30FB or cp[e - 1] == 0x2026)
@@ -164,7 +167,7 @@ def _sentences(cp, kinds, i, e, published, prefix, powers, table, g, mask, joine
         row[SENTENCE_LETTERS] += size
         row[LONGEST_SENTENCE] = max(row[LONGEST_SENTENCE], size)
         row[ELLIPSES] += _ends_with_ellipsis(cp, kinds, i, z)
-        if add(table, g, mask, spread(h * _C2), cp, i, z):
+        if add(table, g, mask, spread(h * MIX_2), cp, i, z):
             row[SAME_SENTENCES] += 1
             row[SAME_SENTENCE_LETTERS] += size
         o = joined[0]
@@ -178,6 +181,7 @@ def _sentences(cp, kinds, i, e, published, prefix, powers, table, g, mask, joine
 
 @njit(nogil=True)
 def _lines(cp, kinds, n, published, prefix, powers, table, g, mask, joined, row):  # type: ignore[no-untyped-def]
+    """Count the lines of a text, which Swallow calls paragraphs, and their sentences."""
     joined[0] = 1
     i = 0
     while i <= n:
@@ -199,22 +203,23 @@ def _lines(cp, kinds, n, published, prefix, powers, table, g, mask, joined, row)
         end = joined[0]
         row[PARAGRAPHS] += 1
         row[PARAGRAPH_LETTERS] += end - begin
-        if add(table[1], g, mask, spread(h * _C2), joined, begin, end):
+        if add(table[1], g, mask, spread(h * MIX_2), joined, begin, end):
             row[SAME_PARAGRAPHS] += 1
             row[SAME_PARAGRAPH_LETTERS] += end - begin
 
 
 @njit(nogil=True)
 def _grams(cp, n, lengths, buffers, found, row):  # type: ignore[no-untyped-def]
+    """Fill the columns of the n-grams of `lengths`; `found` int64[3, lengths] is overwritten."""
     found[:] = 0
     repeated_grams(cp, n, lengths, buffers, found[0], found[1], found[2])
     for q in range(len(lengths)):
         k = lengths[q]
-        if k < 5:
-            row[TOP + k - 2] = found[0, q]
+        if k < _FIRST_KIND:
+            row[TOP + k - _FIRST_TOP] = found[0, q]
         else:
-            row[REPEATED + k - 5] = found[1, q]
-            row[KINDS + k - 5] = found[2, q]
+            row[REPEATED + k - _FIRST_KIND] = found[1, q]
+            row[KINDS + k - _FIRST_KIND] = found[2, q]
 
 
 @njit(nogil=True, cache=True)

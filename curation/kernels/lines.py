@@ -6,37 +6,33 @@ import numpy as np
 
 from awase_client.engine.jit import njit
 from curation.kernels.hashing import add, capacity, hash_bytes
-from curation.kernels.utf8 import before, break_len, count_chars, decode, strip_left, strip_right
+from curation.kernels.utf8 import (
+    before,
+    break_len,
+    count_chars,
+    decode,
+    ends_with_ellipsis,
+    strip_left,
+    strip_right,
+)
 
 LINES, CHARACTERS, LONGEST, SHORT, DUPLICATES, DUPLICATE_CHARACTERS, BULLETS, ELLIPSES, ENDED = (
     range(9)
 )
+
+_BULLETS = np.array([ord(character) for character in "•●■・◆※"], np.int64)
 
 
 @njit(inline="always")
 def _bullet(b, s, e):  # type: ignore[no-untyped-def]
     """Does the stripped line start as an item of a list?"""
     code, width = decode(b, s)
-    if code == 0x2D or code == 0x2A:
+    if code == 0x2D or code == 0x2A:  # - and * begin words too
         return s + width == e or b[s + width] == 32
-    return (
-        code == 0x2022
-        or code == 0x25CF
-        or code == 0x25A0
-        or code == 0x30FB
-        or code == 0x25C6
-        or code == 0x203B
-    )
-
-
-@njit(inline="always")
-def _ellipsis(b, s, e):  # type: ignore[no-untyped-def]
-    """Does the stripped line end with ... or an ellipsis character?"""
-    if e - s < 3:
-        return False
-    if b[e - 1] == 46 and b[e - 2] == 46 and b[e - 3] == 46:
-        return True
-    return b[e - 3] == 0xE2 and b[e - 2] == 0x80 and b[e - 1] == 0xA6
+    for bullet in _BULLETS:  # noqa: SIM110  (numba: a generator would be slower)
+        if code == bullet:
+            return True
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -87,7 +83,7 @@ def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
                 out[d, DUPLICATES] += 1
                 out[d, DUPLICATE_CHARACTERS] += n
             out[d, BULLETS] += _bullet(b, a, y)
-            out[d, ELLIPSES] += _ellipsis(b, a, y)
+            out[d, ELLIPSES] += ends_with_ellipsis(b, a, y)
             last, _ = decode(b, before(b, a, y))
             out[d, ENDED] += ends[last]
     return out

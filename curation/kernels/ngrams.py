@@ -21,7 +21,7 @@ import numpy as np
 
 from awase_client.engine.jit import njit
 from curation.kernels.counting import count, shift, times
-from curation.kernels.hashing import capacity, finish, spread
+from curation.kernels.hashing import MIX_1, MIX_2, capacity, finish, spread
 from curation.words.batch import HASH, HEAD, HEAD2, PACKED, bytes_of, characters_of
 
 TOP = (2, 3, 4)
@@ -29,9 +29,7 @@ DUPLICATE = (5, 6, 7, 8, 9, 10)
 
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
-_FIVE = np.uint64((1 << 25) - 1)
-_C1 = np.uint64(0xFF51AFD7ED558CCD)
-_C2 = np.uint64(0xC4CEB9FE1A85EC53)
+_FIVE = np.uint64((1 << 25) - 1)  # five numbers of five bits
 
 
 @njit(nogil=True)
@@ -104,7 +102,7 @@ def _candidates(ids, features, table, g, mask, places, out):  # type: ignore[no-
         if total < np.uint64(16):  # five words do not fill 16 bytes: always look
             places[i] = -1
         else:
-            h = finish((head * _C1) ^ (second + (head >> np.uint64(31))) * _C2)
+            h = finish((head * MIX_1) ^ (second + (head >> np.uint64(31))) * MIX_2)
             places[i] = np.int64(count(table, g, mask, h))
     m = 0
     for i in range(n - 4):
@@ -157,7 +155,7 @@ def _duplicates(candidates, m, ids, k, prefix, starts, powers, table, firsts, g,
             break
         size = starts[i + k] - starts[i]
         h = prefix[i + k] - prefix[i] * shift(powers, size)
-        h = finish((h ^ np.uint64(size)) * _C2)
+        h = finish((h ^ np.uint64(size)) * MIX_2)
         p = h & mask
         while table[p, 1] >= mark:
             if table[p, 0] == h and _same_joined(ids, firsts[p], i, k, ptr, text):

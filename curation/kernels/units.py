@@ -17,6 +17,7 @@ _U1 = np.uint64(1)
 
 @njit(inline="always")
 def power(n):  # type: ignore[no-untyped-def]
+    """MULTIPLIER ** n modulo 2**64."""
     out = _U1
     for _ in range(n):
         out *= MULTIPLIER

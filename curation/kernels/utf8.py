@@ -125,6 +125,16 @@ def strip_right(b, s, e):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
+def ends_with_ellipsis(b, s, e):  # type: ignore[no-untyped-def]
+    """Does b[s:e] end with ... or …?"""
+    if e - s < 3:
+        return False
+    if b[e - 1] == 46 and b[e - 2] == 46 and b[e - 3] == 46:
+        return True
+    return b[e - 3] == 0xE2 and b[e - 2] == 0x80 and b[e - 1] == 0xA6
+
+
+@njit(inline="always")
 def count_chars(b, s, e):  # type: ignore[no-untyped-def]
     """Number of characters of b[s:e]."""
     n = 0

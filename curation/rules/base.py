@@ -15,14 +15,17 @@ Numbers = npt.NDArray[Any]
 
 
 def integer(name: str, unit: str, doc: str) -> Statistic:
+    """A count: int64."""
     return Statistic(name, pa.int64(), unit, doc)
 
 
 def fraction(name: str, doc: str, unit: str = "fraction") -> Statistic:
+    """A quotient: float64, null where there is nothing to divide by."""
     return Statistic(name, pa.float64(), unit, doc)
 
 
 def flag(name: str, doc: str) -> Statistic:
+    """Whether something holds: bool."""
     return Statistic(name, pa.bool_(), "flag", doc)
 
 

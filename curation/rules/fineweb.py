@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from curation.kernels import gopher as k
 from curation.kernels.buffers import utf8_view
-from curation.kernels.classes import CODE_POINTS
+from curation.kernels.classes import character_table
 from curation.rules.base import RuleStep, fraction, integer, ratio
 from curation.steps import Rule, Scored
 from curation.words.languages import words_of
@@ -20,12 +20,10 @@ from curation.words.languages import words_of
 
 @cache
 def _terminal() -> npt.NDArray[np.uint8]:
+    """uint8[0x110000], 1 at what ends a line for FineWeb: datatrove's own set."""
     from datatrove.utils.text import TERMINAL_PUNCTUATION
 
-    table = np.zeros(CODE_POINTS, np.uint8)
-    table[[ord(character) for character in TERMINAL_PUNCTUATION]] = 1
-    table.flags.writeable = False
-    return table
+    return character_table(TERMINAL_PUNCTUATION)
 
 
 class FineWeb(RuleStep):

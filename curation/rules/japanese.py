@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -16,12 +15,8 @@ from curation.rules.base import RuleStep, fraction, integer, ratio
 from curation.steps import Rule, Scored
 from curation.words.batch import powers
 
+EVERY_LENGTH = (*k.TOP_LENGTHS, *k.KIND_LENGTHS)
 FEW_LENGTHS = (3, 5, 10)
-
-
-@cache
-def _powers() -> npt.NDArray[np.uint64]:
-    return powers()
 
 
 class Japanese(RuleStep):
@@ -45,14 +40,14 @@ class Japanese(RuleStep):
         fraction("duplicate_sentence_fraction_in_character", "their characters"),
         *(
             fraction(f"top_{n}gram_character_fraction", f"most frequent {n}-gram, of all {n}-grams")
-            for n in range(2, 5)
+            for n in k.TOP_LENGTHS
         ),
         *(
             fraction(
                 f"duplicate_{n}gram_character_fraction",
                 f"kinds of {n}-grams that occur twice, of all kinds",
             )
-            for n in range(5, 11)
+            for n in k.KIND_LENGTHS
         ),
         fraction("hiragana_fraction", "hiragana of the Japanese letters"),
         fraction("katakana_fraction", "katakana of the Japanese letters"),
@@ -73,27 +68,29 @@ class Japanese(RuleStep):
     ) -> None:
         super().__init__(rules=rules, name=name)
         self.published = published
-        self.lengths = np.arange(2, 11) if every_length else np.array(FEW_LENGTHS)
+        self.lengths = np.array(EVERY_LENGTH if every_length else FEW_LENGTHS)
         self.settings = {"published": published, "every_length": every_length}
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
-        found = k.japanese_statistics(*utf8_view(text), _powers(), self.published, self.lengths)
+        found = k.japanese_statistics(*utf8_view(text), powers(), self.published, self.lengths)
         letters = found[:, k.LETTERS]
         japanese = found[:, k.HIRAGANA : k.TOTEN + 1].sum(axis=1)
         sentences = found[:, k.SENTENCES]
 
         def share(part: int, whole: int) -> npt.NDArray[np.float64]:
+            """One column by another, 0 where there is nothing, as Swallow v1 has it."""
             return np.nan_to_num(ratio(found[:, part], found[:, whole]))
 
-        tops = [ratio(found[:, k.TOP + q], letters - 1 - q) for q in range(3)]
-        for q, values in enumerate(tops):
-            if q + 2 not in self.lengths:
-                values[:] = np.nan
-            values[letters < q + 2] = np.nan
-        kinds = [share(k.REPEATED + q, k.KINDS + q) for q in range(6)]
-        for q, values in enumerate(kinds):
-            if q + 5 not in self.lengths:
-                values[:] = np.nan
+        uncounted = np.full(len(text), np.nan)
+        tops = []
+        for q, n in enumerate(k.TOP_LENGTHS):
+            values = ratio(found[:, k.TOP + q], letters - n + 1)
+            values[letters < n] = np.nan
+            tops.append(values if n in self.lengths else uncounted)
+        kinds = [
+            share(k.REPEATED + q, k.KINDS + q) if n in self.lengths else uncounted
+            for q, n in enumerate(k.KIND_LENGTHS)
+        ]
         return Scored(
             self.arrays(
                 [

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from curation.kernels import lines as k
 from curation.kernels.buffers import utf8_view
-from curation.kernels.classes import CODE_POINTS
+from curation.kernels.classes import character_table
 from curation.rules.base import RuleStep, fraction, integer, ratio
 from curation.steps import Rule, Scored
 
@@ -23,10 +23,7 @@ SENTENCE_ENDS = "。．！？｡…!?.\"'」』）)”’"
 @cache
 def sentence_ends() -> npt.NDArray[np.uint8]:
     """uint8[0x110000], 1 at the characters of `SENTENCE_ENDS`."""
-    table = np.zeros(CODE_POINTS, np.uint8)
-    table[[ord(character) for character in SENTENCE_ENDS]] = 1
-    table.flags.writeable = False
-    return table
+    return character_table(SENTENCE_ENDS)
 
 
 class Lines(RuleStep):

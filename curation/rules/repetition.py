@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from curation.kernels import gopher as k
@@ -17,11 +15,6 @@ from curation.rules.base import RuleStep, fraction, integer, ratio
 from curation.steps import Rule, Scored
 from curation.words.batch import powers
 from curation.words.languages import words_of
-
-
-@cache
-def _powers() -> npt.NDArray[np.uint64]:
-    return powers()
 
 
 class Repetition(RuleStep):
@@ -59,7 +52,7 @@ class Repetition(RuleStep):
         found = k.repetition_statistics(*utf8_view(text))
         words = words_of(self.language).split(text)
         grams = ngram_statistics(
-            words.ids, words.ptr, words.features, words.word_ptr, words.text, _powers()
+            words.ids, words.ptr, words.features, words.word_ptr, words.text, powers()
         )
         characters = found[:, k.CHARACTERS]
         tops = [

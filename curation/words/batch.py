@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,13 @@ BASE = np.uint64(0x9E3779B97F4A7C15)
 _POWERS = 1024
 
 
+@cache
 def powers() -> npt.NDArray[np.uint64]:
-    """BASE**k modulo 2**64 for k < 1024: what prefix hashes of n-grams are shifted by."""
+    """uint64[1024]: BASE**k modulo 2**64, what prefix hashes of n-grams are shifted by."""
     table = np.ones(_POWERS, np.uint64)
     for k in range(1, _POWERS):
         table[k] = (int(table[k - 1]) * int(BASE)) & 0xFFFFFFFFFFFFFFFF
+    table.flags.writeable = False
     return table
 
 
