@@ -7,13 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from pipelines.cli.streams import takes_unicode
 
 if TYPE_CHECKING:
     from curation.base.store import Store
     from mixtures.catalog import Catalog
+
+WRAPPED = 20  # columns of a terminal in which a text still reads
+GAP = 3  # columns between two of a table
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 workers_option = click.option(
@@ -56,7 +61,8 @@ def say(message: str) -> None:
 
 
 def print_json(document: Any) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """One JSON document on stdout; escaped where its encoding lacks characters."""
+    click.echo(json.dumps(document, ensure_ascii=not takes_unicode(), indent=2))
 
 
 def print_table(
@@ -64,19 +70,52 @@ def print_table(
     rows: Sequence[Sequence[object]],
     *,
     right: Sequence[str] = (),
+    empty: str = "",
 ) -> None:
-    """Aligned columns on stdout; those named in `right` to the right; never cut on a pipe."""
+    """Aligned columns on stdout; those named in `right` to the right; never cut on a pipe.
+
+    Text wraps on a terminal, names and numbers do not: where they do not fit beside each other, a
+    row becomes a block of lines. Without rows, `empty` says on stderr how to get one.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    if not rows and empty:
+        say(empty)
+    cells = [[str(cell) for cell in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+    least = 0
+    for number, name in enumerate(columns):
+        floor = _least_width([name, *(row[number] for row in cells)])
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        table.add_column(name, justify=justify, overflow="fold", min_width=floor)
+        least += floor + GAP
+    for row in cells:
+        table.add_row(*row)
     wide = None if sys.stdout.isatty() else 10_000
-    Console(file=sys.stdout, width=wide, highlight=False).print(table)
+    console = Console(file=sys.stdout, width=wide, highlight=False)
+    if least > console.width:
+        click.echo("\n\n".join(_block(columns, row) for row in cells))
+        return
+    with console.capture() as captured:  # rich would answer a broken pipe by exiting with 1
+        console.print(table)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    click.echo("\n".join(lines).strip("\n"))
+
+
+def _least_width(cells: Sequence[str]) -> int:
+    """Of a column: its longest word, and WRAPPED characters of a longer text."""
+    from rich.cells import cell_len
+
+    words = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+    return max(words, min(WRAPPED, max(map(cell_len, cells))))
+
+
+def _block(columns: Sequence[str], row: Sequence[str]) -> str:
+    wide = max(map(len, columns))
+    told = [(name, cell) for name, cell in zip(columns, row, strict=True) if cell]
+    return "\n".join(f"{name:<{wide}}  {cell}" for name, cell in told)
 
 
 @contextmanager

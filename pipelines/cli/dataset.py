@@ -60,6 +60,7 @@ def list_(name: str | None, as_json: bool) -> None:
             for row in rows
         ],
         right=("documents", "characters", "bytes"),
+        empty="no datasets yet: `awase curate` and `awase dataset import` make them",
     )
 
 

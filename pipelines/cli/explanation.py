@@ -28,11 +28,14 @@ def show_explanation(found: Explanation) -> None:
     _show_rules([rule for rule in found.rules if rule.statistic is not None], numbers)
     if found.settings:
         rows = [[s.step, _values(s), _number(numbers, s.source)] for s in found.settings]
+        click.echo()
         print_table(["step", "settings", "from"], rows)
+    click.echo()
     for source, number in numbers.items():
         click.echo(f"[{number}] {source}")
     read = {rule.statistic for rule in found.rules}
     rest = [[name, shown(value)] for name, value in found.scores.items() if name not in read]
+    click.echo()
     print_table(["score that no rule reads", "value"], rest, right=["value"])
 
 

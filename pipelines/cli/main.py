@@ -6,17 +6,23 @@ stdout carries the result, stderr progress and messages. Exit codes are those of
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.cli import streams
 from pipelines.cli.entry import INTERRUPTED
+
+if TYPE_CHECKING:
+    from awase_client.errors import AwaseClientError
+    from curation.base.errors import AwaseError
 
 TERMINATED = 143  # 128 + SIGTERM
 AGAIN_SECONDS = 0.02
@@ -57,6 +63,17 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not streams.reader_left():  # another pipe, such as a worker's that was killed
+                from curation.base.errors import Failed
+
+                raise Failed("a process of this command has ended: run it again") from error
+            streams.drop_stdout()  # nobody waits for the rest; click would end with 1
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -78,7 +95,7 @@ def command(store: str | None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never a traceback for a user's mistake."""
     from awase_client.errors import AwaseClientError
-    from curation.base.errors import AwaseError, InvalidDocument
+    from curation.base.errors import AwaseError
 
     try:
         result: Any = command.main(
@@ -89,28 +106,52 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
+        _explained(error).show(sys.stderr)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on where this one stopped", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # the reader of our stdout has left, as in `awase ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (AwaseError, AwaseClientError) as error:
-        # problems of a document start with file:line:column, which editors make clickable
-        click.echo(
-            str(error) if isinstance(error, InvalidDocument) else f"awase: {error}", err=True
-        )
-        for note in getattr(error, "__notes__", ()):
-            click.echo(f"  {note}", err=True)
-        return error.exit_code
+        return _say(error)
+    except OSError as error:
+        streams.settle()
+        return _say(_of_system(error))
     return result if isinstance(result, int) else 0
+
+
+def _explained(error: click.ClickException) -> click.ClickException:
+    """click names the nearest option of the command; --store is one of `awase` itself."""
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--store":
+        text = "--store stands before the command: awase --store PATH COMMAND ..."
+        return click.UsageError(text, error.ctx)
+    return error
+
+
+def _of_system(error: OSError) -> AwaseError:
+    """What the system refused outside the store, such as a full disk behind stdout."""
+    from curation.base.errors import Failed
+    from curation.base.store import disk_full
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(error.filename or "stdout")
+    what = error.strerror or str(error)
+    return Failed(f"{error.filename}: {what}" if error.filename else what)
+
+
+def _say(error: AwaseError | AwaseClientError) -> int:
+    """Print an error with its notes and return its exit code."""
+    from curation.base.errors import InvalidDocument
+
+    # problems of a document start with file:line:column, which editors make clickable
+    click.echo(str(error) if isinstance(error, InvalidDocument) else f"awase: {error}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(f"  {note}", err=True)
+    return error.exit_code
 
 
 def main() -> None:
     """Run this process's arguments. SIGTERM ends a command as Ctrl-C does: its children end too."""
+    streams.prepare()
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _interrupt_again
     code = run()

@@ -146,6 +146,7 @@ def list_(name: str | None, as_json: bool) -> None:
         ("mixture", "sources", "budget", "tokenizer", "description", "digest"),
         rows,
         right=("sources", "budget"),
+        empty="no mixtures yet: `awase mixture init` begins one, `awase mixture publish` adds it",
     )
 
 

@@ -58,7 +58,12 @@ def list_runs(as_json: bool) -> None:
     rows = [
         (run.id, short(run.head), len(run.entries), f"{run.sealed:,}", run.created) for run in runs
     ]
-    print_table(("run", "head", "entries", "sealed", "created"), rows, right=("entries", "sealed"))
+    print_table(
+        ("run", "head", "entries", "sealed", "created"),
+        rows,
+        right=("entries", "sealed"),
+        empty="no runs yet: `awase run create PLAN` starts one",
+    )
 
 
 @command.command()

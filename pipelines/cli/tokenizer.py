@@ -108,6 +108,7 @@ def list_tokenizers(as_json: bool) -> None:
             for version in versions
         ],
         right=["pieces"],
+        empty="no tokenizers yet: `awase tokenizer train` makes one",
     )
 
 
