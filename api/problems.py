@@ -1,4 +1,5 @@
-"""Every answer outside 2xx and 304 is application/problem+json (RFC 9457), made here.
+"""Every answer outside 2xx and 304 is application/problem+json (RFC 9457), made here; to a browser
+that asks for one of the pages, outside /v1, the same is a page.
 
 type        urn:awase:problem:<code>; docs/http.md explains each
 title       the code in words        status      as in the status line
@@ -76,11 +77,35 @@ def respond(request: Request, problem: Problem) -> Response:
         "request_id": getattr(request.state, "request_id", ""),
         **problem.extra,
     }
-    headers = {"Cache-Control": "no-store", **problem.headers}
+    headers = {"Cache-Control": "no-store", "Vary": "Accept", **problem.headers}
     if problem.status == 503:
         headers.setdefault("Retry-After", str(RETRY_SECONDS))
+    if _of_a_page(request):
+        page = _page(request, document)
+        page.status_code = problem.status
+        page.headers.update(headers)
+        return page
     body = json.dumps(document, ensure_ascii=False).encode()
     return Response(body, problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _of_a_page(request: Request) -> bool:
+    """Whether a browser asks for a page: curl's and httpx's `*/*` is no such wish."""
+    wanted = "text/html" in request.headers.get("accept", "")
+    return wanted and request.method == "GET" and not request.url.path.startswith("/v1/")
+
+
+def _page(request: Request, document: Mapping[str, Any]) -> Response:
+    from api.pages import render
+
+    return render(
+        "problem.html",
+        version=request.app.version,
+        here="",
+        json="",
+        path=document["instance"],
+        **{name: document[name] for name in ("title", "status", "detail", "request_id")},
+    )
 
 
 def install(app: FastAPI) -> None:

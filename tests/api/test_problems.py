@@ -45,6 +45,21 @@ def test_every_error_is_a_problem(
     assert (document["status"], document["code"]) == (status, code)
 
 
+def test_a_browser_that_asks_for_a_page_gets_the_problem_as_one(client: TestClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path, words in (("/datasets/none", "awase dataset ls"), ("/<b>", "GET /&lt;b&gt;")):
+        answer = client.get(path, headers=browser)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert (answer.headers["cache-control"], answer.headers["vary"]) == ("no-store", "Accept")
+        assert "<h1>Not found</h1>" in answer.text
+        assert words in answer.text
+        assert answer.headers["x-request-id"] in answer.text
+    problem(client.get("/v1/datasets/none", headers=browser))
+    problem(client.get("/datasets/none", headers={"Accept": "*/*"}))
+
+
 def test_a_query_key_that_a_route_does_not_read_is_refused_on_every_get(
     client: TestClient,
 ) -> None:
