@@ -131,8 +131,8 @@ def _readers_end(cp, kinds, i, e, balanced):  # type: ignore[no-untyped-def]
             depth += 1 if kind & _OPEN else -1
         if depth or not kind & (_END | _DOTS):
             continue
-        if cp[i - 1] == 0xFF0E and i > 1:
-            before = cp[i - 2]  # ．ends a sentence after a Japanese character only
+        if cp[i - 1] == 0xFF0E:  # ．ends a sentence after a Japanese character only
+            before = cp[i - 2] if i > 1 else 0
             if before <= 0x3000 or 0xFF10 <= before <= 0xFF5A:
                 continue
         while i < e and kinds[i] & (_END | _DOTS | _CLOSE):

@@ -1,6 +1,8 @@
 """HojiChar 0.18.1, datatrove 0.10.1 and Swallow v1's definition decide as these steps do."""
 
 import collections
+import itertools
+import random
 import re
 
 import numpy as np
@@ -11,6 +13,8 @@ from hojichar import Document
 from hojichar import document_filters as filters
 
 from benchmarks._peers import datatrove_chain
+from curation.kernels.buffers import utf8_view
+from curation.kernels.phrases import build_trie, count_phrases
 from curation.profiles import load_profile
 from curation.rules.hojichar import WordHits
 from curation.rules.japanese import FEW_LENGTHS, Japanese
@@ -52,6 +56,28 @@ def test_hits_are_what_the_expression_finds(name, bounded):
     assert sum(found) > 100
 
 
+def test_hits_are_those_of_re_whatever_the_words():
+    """Words of one to five characters of few kinds, so that many begin alike or hold one another;
+    the peer's expression written anew, as it matches nothing at all without katakana."""
+    draw = random.Random(5)
+    kana = re.compile(r"[ァ-ヴー]+")
+    for _ in range(60):
+        kinds = draw.sample("アスかな漢字aS.死𠮟𝔸ーヵ", 6)
+        words = {"".join(draw.choices(kinds, k=draw.randint(1, 5))) for _ in range(12)}
+        texts = ["".join(draw.choices(kinds, k=draw.randint(0, 60))) for _ in range(40)]
+        for bounded in (False, True):
+            bound = [w for w in sorted(words) if bounded and kana.fullmatch(w)]
+            parts = [re.escape(w) for w in sorted(words) if w not in bound]
+            if bound:
+                inner = "|".join(map(re.escape, bound))
+                parts.append(rf"(?<![ァ-ヴー])(?:{inner})(?![ァ-ヴー])")
+            wanted = [re.findall("|".join(parts), text) for text in texts]
+            trie = build_trie(sorted(words), bound_katakana=bounded)
+            found = count_phrases(*utf8_view(pa.array(texts, pa.large_string())), trie)
+            rows = [[len(hits), len("".join(hits))] for hits in wanted]
+            assert found.tolist() == [[*row, len(t)] for row, t in zip(rows, texts, strict=True)]
+
+
 @pytest.mark.filterwarnings("ignore:Dictionary.create:DeprecationWarning")  # datatrove calls it
 def test_fineweb2_decides_as_datatrove():
     texts = [text for text in TEXTS[:160] if text.strip()]
@@ -68,9 +94,46 @@ def test_fineweb2_decides_as_datatrove():
         assert len(set(map(str, expected))) > 2
 
 
-def swallow(text):
-    """The statistics of arXiv 2404.17733 as the published code defines them, in plain Python."""
-    lines = [re.findall(r"[^。．！？!?]+[。．！？!?]?", line) for line in text.split("\n")]
+def published_lines(text):
+    """The sentences of every line, as quality.py of swallow-corpus cuts them."""
+    return [re.findall(r"[^。．！？!?]+[。．！？!?]?", line) for line in text.split("\n")]
+
+
+ENDS, OPEN, CLOSE = "。．！？!?…", "「『【〈《（(“", "」』】〉》）)”"
+
+
+def readers_lines(text):
+    """The sentences of every line that is not blank, as a reader cuts them, in plain Python."""
+    return [readers_sentences(line) for line in map(str.strip, text.split("\n")) if line]
+
+
+def readers_sentences(line):
+    depths = list(itertools.accumulate((c in OPEN) - (c in CLOSE) for c in line))
+    balanced = min(depths) >= 0 and depths[-1] == 0
+    found = []
+    i = 0
+    while i < len(line):
+        if line[i].isspace():
+            i += 1
+            continue
+        start = i
+        depth = 0
+        while i < len(line):
+            c = line[i]
+            before = line[i - 1] if i else "\n"
+            depth += balanced * ((c in OPEN) - (c in CLOSE))
+            i += 1
+            within = c == "．" and (before <= "\u3000" or "０" <= before <= "ｚ")
+            if c in ENDS and not depth and not within:
+                while i < len(line) and line[i] in ENDS + CLOSE:
+                    i += 1
+                break
+        found.append(line[start:i])
+    return found
+
+
+def statistics(text, lines):
+    """Those of arXiv 2404.17733 as its published code defines them, in plain Python."""
     sentences = [sentence for line in lines for sentence in line]
 
     def repeated(items):
@@ -122,13 +185,24 @@ def swallow(text):
     return found
 
 
-def test_swallow_v1_has_the_published_statistics():
-    step = load_profile("swallow-v1")[0]
-    scores = step.score(pa.array(TEXTS, pa.large_string()), {}).scores
-    for row, text in enumerate(TEXTS):
-        expected = swallow(text)
+DRAW = random.Random(2)
+MARKS = [
+    "".join(DRAW.choices("あ漢ー1１ .．。！?…・、「」（）\n\n　", k=k % 40)) for k in range(3000)
+]
+
+
+@pytest.mark.parametrize(
+    ("step", "lines"),
+    [(load_profile("swallow-v1")[0], published_lines), (Japanese(), readers_lines)],
+    ids=["published", "a-readers"],
+)
+def test_statistics_are_those_of_plain_python(step, lines):
+    texts = TEXTS + MARKS
+    scores = step.score(pa.array(texts, pa.large_string()), {}).scores
+    for row, text in enumerate(texts):
+        expected = statistics(text, lines(text))
         assert {name: scores[name][row].as_py() for name in expected} == expected, text
-    assert set(scores) == set(swallow("あ"))
+    assert set(scores) == set(statistics("あ", [["あ"]]))
 
 
 def test_few_lengths_give_the_numbers_of_all():
