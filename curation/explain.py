@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curation.base.errors import NotFound
 from curation.base.store import Store
 from curation.decontaminate.note import note
 from curation.plan import EXACT_REASON, KEEP_REASON, LANGUAGE_REASON, NEAR_REASON
+from curation.shards.files import VersionFile, read_file
 from curation.shards.manifest import DatasetManifest
 
 _NOTES = {"curation.decontaminate.step.Decontaminate": note}
@@ -98,10 +98,10 @@ def explain(store: Store, manifest: DatasetManifest, name: str) -> Explanation:
     if not manifest.audit and manifest.recipe is None:
         raise NotFound(f"{manifest.reference} has no audit: it was imported, not curated")
     for item in manifest.audit:
-        path = manifest.file(store, item)
-        table = pq.read_table(path, filters=[("id", "=", name)])
+        table = read_file(store, manifest, item, filters=[("id", "=", name)])
         if len(table):
-            reasons = reasons_in(pq.read_schema(path))
+            with VersionFile(store, manifest, item) as file:
+                reasons = reasons_in(file.schema_arrow)
             return _explained(table.to_pylist()[0], reasons, manifest)
     raise NotFound(
         f"{manifest.reference}: no document of that run has the id {name!r}; "

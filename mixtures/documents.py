@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from curation.base.errors import IntegrityError, NotFound
+from curation.base.errors import NotFound
 from curation.base.fields import nearest
 from curation.base.store import Store
-from curation.shards.manifest import DataFile, DatasetManifest
+from curation.shards.files import VersionFile
+from curation.shards.manifest import DatasetManifest
 from curation.shards.reader import read_rows
 
 BATCH_ROWS = 1024
@@ -70,22 +70,13 @@ def _batches(
     first = 0
     for item in manifest.dropped:
         if first + item.rows > start:
-            with _open(store, manifest, item) as file:
+            with VersionFile(store, manifest, item) as file:
                 row = first
                 for batch in file.iter_batches(BATCH_ROWS):
                     if row + len(batch) > start:
                         yield row, batch
                     row += len(batch)
         first += item.rows
-
-
-def _open(store: Store, manifest: DatasetManifest, item: DataFile) -> pq.ParquetFile:
-    path = manifest.file(store, item)
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        where = f"{manifest.reference}, {item.name}"
-        raise IntegrityError(f"{where}: {path} cannot be read ({error})") from error
 
 
 def plain(value: Any) -> Any:

@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from awase_client.errors import AwaseClientError
-from curation.base.errors import AwaseError, IntegrityError, TryAgain, UsageError
+from curation.base.errors import AwaseError, TryAgain, UsageError
 from curation.base.fields import nearest
 from curation.base.predicate import Predicate, parse
 from curation.base.store import Store
 from curation.shards import stats as shard_stats
-from curation.shards.manifest import DatasetManifest, Shard
+from curation.shards.files import VersionFile, read_file
+from curation.shards.manifest import DatasetManifest
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,7 +91,7 @@ def query(
     condition, parameters = predicate.to_sql(schema) if predicate else ("", [])
     table = token_stats
     if predicate is None and tokens is None and manifest.stats is not None:
-        table = pq.read_table(manifest.file(store, manifest.stats))
+        table = read_file(store, manifest, manifest.stats)
     if predicate is None and table is not None and set(groups) <= set(table.column_names):
         summed = (*shard_stats.SUMS, *(() if tokens is None else ("tokens",)))
         found = _run(table.to_reader(), groups, tuple(map(_sum, summed)), "", [], limits)
@@ -193,7 +193,7 @@ def _quoted(name: str) -> str:
 def _schema(store: Store, manifest: DatasetManifest) -> pa.Schema:
     if not manifest.shards:
         return pa.schema([("id", pa.string()), ("text", pa.string())])
-    return _open(store, manifest, manifest.shards[0]).schema_arrow
+    return VersionFile(store, manifest, manifest.shards[0]).schema_arrow
 
 
 def _checked(group_by: Sequence[str], schema: pa.Schema) -> tuple[str, ...]:
@@ -243,7 +243,7 @@ def _documents(
             for place, shard in enumerate(manifest.shards):
                 counts = None if tokens is None else tokens(place)
                 start = 0
-                with _open(store, manifest, shard) as file:
+                with VersionFile(store, manifest, shard) as file:
                     for batch in file.iter_batches(BATCH_ROWS, columns=[*read, *text_too]):
                         part = None if counts is None else counts[start : start + len(batch)]
                         start += len(batch)
@@ -265,12 +265,3 @@ def _measured(
     if tokens is not None:
         arrays.append(pa.array(tokens, pa.int64()))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _open(store: Store, manifest: DatasetManifest, shard: Shard) -> pq.ParquetFile:
-    path = manifest.file(store, shard)
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        where = f"{manifest.reference}, shard {shard.name}"
-        raise IntegrityError(f"{where}: {path} cannot be read ({error})") from error

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from awase_client.engine.tokensets import TokenSetManifest, TokenSetReader
 from curation.base.digest import digest_of
 from curation.base.predicate import Predicate
 from curation.base.store import Store, read_json, to_json, write_atomic
+from curation.shards.files import VersionFile
 from curation.shards.manifest import DatasetManifest
 from mixtures.license_tally import COLUMNS, Amount, Tally
 from mixtures.views.selection import Selection, select
@@ -120,7 +120,7 @@ def _count(
 
 
 def _batches(store: Store, manifest: DatasetManifest, index: int) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(manifest.file(store, manifest.shards[index])) as file:
+    with VersionFile(store, manifest, manifest.shards[index]) as file:
         columns = [name for name in COLUMNS if name in file.schema_arrow.names]
         if columns:
             yield from file.iter_batches(BATCH_ROWS, columns=columns)

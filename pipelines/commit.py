@@ -89,7 +89,7 @@ def _stats(
     if joined is None:
         return None
     sink = pa.BufferOutputStream()
-    pq.write_table(joined, sink, compression="zstd")
+    pq.write_table(joined, sink, compression="zstd", write_page_checksum=True)
     path = Store(plan.store).work_dir(dataset.write) / "stats.parquet"
     write_atomic(path, sink.getvalue().to_pybytes())
     files["stats.parquet"] = path

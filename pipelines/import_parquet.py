@@ -173,7 +173,7 @@ def _manifest(
     stats_file = None
     if table is not None:
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
         path = folder / "stats.parquet"
         write_atomic(path, sink.getvalue().to_pybytes())
         size = path.stat().st_size

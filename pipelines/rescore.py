@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curation.base.digest import digest_of
 from curation.base.errors import NotFound, UsageError
@@ -36,7 +35,8 @@ from curation.plan import (
     score_types,
 )
 from curation.recipe import DatasetRecipe, Recipe
-from curation.shards.manifest import DatasetManifest
+from curation.shards.files import VersionFile
+from curation.shards.manifest import DataFile, DatasetManifest, Shard
 from curation.steps import Step, column, fingerprint_of
 from pipelines.curate import CurateResult, complete
 
@@ -149,23 +149,28 @@ def _fill(plan: RunPlan, store: Store, manifest: DatasetManifest, *, with_text: 
     dataset = plan.datasets[0]
     if all(not plan.unfinished(task) for task in range(len(plan.tasks))):
         return
-    kept = _rows([manifest.file(store, item) for item in manifest.shards])
-    gone = _rows([manifest.file(store, item) for item in manifest.dropped])
+    kept = _rows(store, manifest, manifest.shards)
+    gone = _rows(store, manifest, manifest.dropped)
     fields = _Merge(plan, kept, gone) if with_text else None
     first = 0
     for task, item in enumerate(manifest.audit):
-        first += _fill_task(plan, dataset, task, manifest.file(store, item), fields, first)
+        first += _fill_task(plan, dataset, task, (store, manifest, item), fields, first)
 
 
 def _fill_task(
-    plan: RunPlan, dataset: DatasetPlan, task: int, path: Any, fields: _Merge | None, first: int
+    plan: RunPlan,
+    dataset: DatasetPlan,
+    task: int,
+    audit: tuple[Store, DatasetManifest, DataFile],
+    fields: _Merge | None,
+    first: int,
 ) -> int:
     row = first
     with ExitStack() as stack:
         base = stack.enter_context(plan.layer(dataset.base, task).write())
         keys = stack.enter_context(plan.layer(dataset.keys, task).write())
         layers = [stack.enter_context(plan.layer(layer, task).write()) for layer in dataset.steps]
-        with pq.ParquetFile(path) as file:
+        with VersionFile(*audit) as file:
             for batch in file.iter_batches(MAX_ROWS):
                 columns = dict(zip(batch.schema.names, batch.columns, strict=True))
                 base.write(_base_columns(plan, columns, fields, row))
@@ -256,9 +261,11 @@ def _one(values: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
-def _rows(paths: Sequence[Any]) -> Iterator[Any]:
-    for path in paths:
-        with pq.ParquetFile(path) as file:
+def _rows(
+    store: Store, manifest: DatasetManifest, items: Sequence[Shard | DataFile]
+) -> Iterator[Any]:
+    for item in items:
+        with VersionFile(store, manifest, item) as file:
             yield from file.iter_batches(MAX_ROWS)
 
 

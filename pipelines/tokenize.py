@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from awase_client.engine.tokensets import TokenSetReader
+from curation.base.digest import digest_file
 from curation.base.errors import IntegrityError
 from curation.base.store import Store
-from curation.shards.manifest import DatasetManifest
+from curation.shards.files import VersionFile, damage
+from curation.shards.manifest import DatasetManifest, Shard
 from curation.shards.rows import SPANS
 from curation.shards.token_stats import NAME, write_token_stats
 from curation.shards.tokens import Part, TokenSetManifest, TokenSetWriter
@@ -125,14 +126,13 @@ def tokenize_shard(task: ShardTask, tokenizer: Tokenizer | None = None) -> Part:
     if tokenizer is None:
         tokenizer = open_tokenizer(store, task.writer.plan.tokenizer_digest)
     shard = manifest.shards[task.index]
+    check_imported(store, manifest, shard)
     columns = ["text", SPANS] if task.writer.plan.loss_mask else ["text"]
     with (
         task.writer.part(task.index) as part,
-        pq.ParquetFile(manifest.file(store, shard)) as file,
+        VersionFile(store, manifest, shard) as file,
     ):
-        rows = 0
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
-            rows += batch.num_rows
             texts: list[str] = batch.column("text").to_pylist()
             if task.writer.plan.loss_mask:
                 spans = batch.column(SPANS).to_pylist()
@@ -147,14 +147,26 @@ def tokenize_shard(task: ShardTask, tokenizer: Tokenizer | None = None) -> Part:
                 characters=sum(map(len, texts)),
                 mask=mask,
             )
-        if rows != shard.rows:
-            raise IntegrityError(
-                f"dataset {manifest.reference}, {shard.name}: has {rows} rows, its manifest says "
-                f"{shard.rows}: run `awase dataset verify {manifest.name}`"
-            )
     record = task.writer.done(task.index)
     assert record is not None, "a part that ended well has its record"
     return record
+
+
+def check_imported(store: Store, manifest: DatasetManifest, shard: Shard) -> None:
+    """IntegrityError where a file that was imported in place is another one than then.
+
+    Its pages may have no checksums, and others may write to it; a token set is for ever.
+    """
+    if shard.path is None:
+        return
+    path = manifest.file(store, shard)
+    with damage(manifest, shard, path):
+        found = digest_file(path)
+    if found != shard.sha256:
+        raise IntegrityError(
+            f"{manifest.reference}, {shard.name}: {path} is {found}, it was {shard.sha256} when it "
+            "was imported: import it as it is now, or restore it"
+        )
 
 
 def encode_with_spans(
@@ -195,5 +207,6 @@ def cut(text: str, spans: Any) -> list[tuple[str, int]]:
 def _has_spans(store: Store, manifest: DatasetManifest) -> bool:
     if not manifest.shards:
         return False
-    schema: pa.Schema = pq.read_schema(manifest.file(store, manifest.shards[0]))
+    with VersionFile(store, manifest, manifest.shards[0]) as file:
+        schema: pa.Schema = file.schema_arrow
     return SPANS in schema.names

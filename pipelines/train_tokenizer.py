@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from curation.base.errors import Failed, UsageError
+from curation.base.errors import AwaseError, Failed, UsageError
 from curation.base.store import Store
+from curation.shards.files import VersionFile
 from curation.shards.manifest import DatasetManifest
 from pipelines.tokenizers import SentencePieceTokenizer
 
+BATCH_ROWS = 4096
 MAX_LINE_BYTES = 4192  # sentencepiece's max_sentence_length; longer lines are skipped silently
 THREADS = 2  # part of the recipe, not of the machine: pieces differ with it
 
@@ -80,22 +80,28 @@ def train(
 ) -> SentencePieceTokenizer:
     """A unigram model of (texts, their bytes) pairs, each given an equal share of `max_bytes`.
 
-    Raises UsageError where the text is too small for the vocabulary asked for.
+    Raises UsageError where the text is too small for the vocabulary asked for, and what reading the
+    texts raises.
     """
     from sentencepiece import SentencePieceTrainer
 
     if not corpora:
         raise UsageError("a tokenizer needs at least one dataset to train on")
     share = options.max_bytes // len(corpora)
-    lines = (
-        line
-        for texts, total_bytes in corpora
-        for line in spread(texts, total_bytes=total_bytes, max_bytes=share)
-    )
+    failed: list[AwaseError] = []  # SentencePiece tells an error of its input as one of its own
+
+    def lines() -> Iterator[str]:
+        try:
+            for texts, total_bytes in corpora:
+                yield from spread(texts, total_bytes=total_bytes, max_bytes=share)
+        except AwaseError as error:
+            failed.append(error)
+            raise
+
     model = io.BytesIO()
     try:
         SentencePieceTrainer.train(
-            sentence_iterator=lines,
+            sentence_iterator=lines(),
             model_writer=model,
             model_type="unigram",
             vocab_size=options.vocabulary,
@@ -118,7 +124,9 @@ def train(
             num_threads=THREADS,
             minloglevel=2,
         )
-    except (RuntimeError, OSError) as error:
+    except (AwaseError, RuntimeError, OSError) as error:
+        if failed:
+            raise failed[0] from error
         message = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
         if "ocabulary size" in message or "sentences" in message:
             raise UsageError(
@@ -142,6 +150,6 @@ def train_on_versions(
 def version_texts(store: Store, version: DatasetManifest) -> Iterator[str]:
     """The texts of a version, in row order."""
     for shard in version.shards:
-        with pq.ParquetFile(version.file(store, shard)) as file:
-            for batch in file.iter_batches(columns=["text"]):
+        with VersionFile(store, version, shard) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=["text"]):
                 yield from batch.column("text").to_pylist()

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from curation.base.errors import IntegrityError, NotFound
+from curation.base.errors import NotFound
 from curation.base.store import Store
+from curation.shards.files import VersionFile
 from curation.shards.manifest import DatasetManifest, Shard
 
 BATCH_ROWS = 4096
@@ -20,7 +20,7 @@ def schema_of(store: Store, manifest: DatasetManifest) -> pa.Schema:
     """The columns of a version, as its first shard has them."""
     if not manifest.shards:
         raise NotFound(f"{manifest.reference} has no shards")
-    with _open(store, manifest, manifest.shards[0]) as file:
+    with VersionFile(store, manifest, manifest.shards[0]) as file:
         return file.schema_arrow
 
 
@@ -36,7 +36,7 @@ def iter_batches(
     IntegrityError where a shard has not the size or rows its manifest states.
     """
     for shard in manifest.shards:
-        with _open(store, manifest, shard) as file:
+        with VersionFile(store, manifest, shard) as file:
             if columns is not None:
                 _check_columns(manifest, file.schema_arrow, columns)
             names = None if columns is None else list(columns)
@@ -84,7 +84,7 @@ def _from_shard(
 ) -> pa.Table:
     names = None if columns is None else list(columns)
     parts: list[pa.Table] = []
-    with _open(store, manifest, shard) as file:
+    with VersionFile(store, manifest, shard) as file:
         first = 0
         for group in range(file.metadata.num_row_groups):
             count = file.metadata.row_group(group).num_rows
@@ -100,24 +100,3 @@ def _check_columns(manifest: DatasetManifest, schema: pa.Schema, columns: Sequen
     if missing := [name for name in columns if name not in schema.names]:
         known = ", ".join(schema.names)
         raise NotFound(f"{manifest.reference} has no column {missing[0]!r}; there are {known}")
-
-
-def _open(store: Store, manifest: DatasetManifest, shard: Shard) -> pq.ParquetFile:
-    path = manifest.file(store, shard)
-    where = f"{manifest.reference}, shard {shard.name}"
-    try:
-        size = path.stat().st_size
-        if size != shard.file_bytes:
-            raise IntegrityError(
-                f"{where}: {path} has {size} bytes, its manifest says {shard.file_bytes}"
-            )
-        file = pq.ParquetFile(path)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{where}: {path} is missing") from error
-    except (pa.ArrowException, OSError) as error:
-        raise IntegrityError(f"{where}: {path} cannot be read ({error})") from error
-    if file.metadata.num_rows != shard.rows:
-        raise IntegrityError(
-            f"{where}: {path} has {file.metadata.num_rows} rows, its manifest says {shard.rows}"
-        )
-    return file

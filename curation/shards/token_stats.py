@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from curation.base.errors import IntegrityError
 from curation.base.store import Store, atomic_file
+from curation.shards.files import VersionFile, read_file
 from curation.shards.manifest import DatasetManifest
 from curation.shards.stats import SUMS, groups_of
 
@@ -46,13 +47,13 @@ def write_token_stats(
     """
     if manifest.stats is None:
         return False
-    table = pq.read_table(manifest.file(store, manifest.stats))
+    table = read_file(store, manifest, manifest.stats)
     groups = groups_of(table.schema)
     counts: dict[tuple[Any, ...], int] = {}
     for index, shard in enumerate(manifest.shards):
         sizes = np.diff(offsets(index))
         start = 0
-        with pq.ParquetFile(manifest.file(store, shard)) as file:
+        with VersionFile(store, manifest, shard) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=groups):
                 tokens = sizes[start : start + len(batch)]
                 start += len(batch)
@@ -76,7 +77,7 @@ def write_token_stats(
         out = out.append_column(f"tokens_per_{name.removesuffix('s')}", share)
     out = out.replace_schema_metadata({VERSION: manifest.digest.encode()})
     with atomic_file(folder / NAME) as sink:
-        pq.write_table(out, sink)
+        pq.write_table(out, sink, write_page_checksum=True)
     return True
 
 
@@ -100,7 +101,7 @@ def read_token_stats(
     """The table for a version; None where there is none, or one of another version's groups."""
     path = store.token_set_dir(manifest.text_digest, tokenizer_digest) / NAME
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError) as error:

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
@@ -31,6 +30,7 @@ from curation.base.digest import digest_file
 from curation.base.errors import IntegrityError
 from curation.base.marks import normal
 from curation.base.store import Store, atomic_file, to_json, write_atomic
+from curation.shards.files import VersionFile
 from curation.shards.manifest import DatasetManifest, Shard
 
 KIND = "holdout"
@@ -40,6 +40,7 @@ DOCUMENT = "holdout.json"
 # held out of earlier trainings would enter later ones.
 SALT = 0xF459_570B_8356_A40F
 HASH = np.dtype("<u8")
+Job = tuple[Store, DatasetManifest, Shard]
 BATCH_ROWS = 8192
 # Below this many rows starting processes costs more than it saves.
 ROWS_PER_PROCESS = 200_000
@@ -92,7 +93,7 @@ def document_hashes(
 
 
 def _compute(store: Store, manifest: DatasetManifest, folder: Path, workers: int) -> dict[str, Any]:
-    jobs = [(manifest.file(store, shard), shard, manifest.reference) for shard in manifest.shards]
+    jobs = [(store, manifest, shard) for shard in manifest.shards]
     with atomic_file(folder / FILE) as file:
         file.write(npy_header(HASH, manifest.rows))
         for hashes in _run(jobs, workers, manifest.rows):
@@ -110,9 +111,7 @@ def _compute(store: Store, manifest: DatasetManifest, folder: Path, workers: int
     return document
 
 
-def _run(
-    jobs: list[tuple[Path, Shard, str]], workers: int, rows: int
-) -> Iterator[NDArray[np.uint64]]:
+def _run(jobs: list[Job], workers: int, rows: int) -> Iterator[NDArray[np.uint64]]:
     workers = min(workers, len(jobs), rows // ROWS_PER_PROCESS)
     if workers <= 1:
         yield from (_hash_shard(job) for job in jobs)
@@ -121,20 +120,15 @@ def _run(
         yield from pool.map(_hash_shard, jobs)
 
 
-def _hash_shard(job: tuple[Path, Shard, str]) -> NDArray[np.uint64]:
-    path, shard, reference = job
+def _hash_shard(job: Job) -> NDArray[np.uint64]:
+    shard = job[2]
     out = np.empty(shard.rows, np.uint64)
     row = 0
-    with pq.ParquetFile(path) as file:
+    with VersionFile(*job) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=["text"]):
             hashes = _hash_column(batch.column(0))
-            if row + len(hashes) <= shard.rows:
-                out[row : row + len(hashes)] = hashes
+            out[row : row + len(hashes)] = hashes
             row += len(hashes)
-    if row != shard.rows:
-        raise IntegrityError(
-            f"dataset {reference}, {shard.name}: has {row} rows, its manifest says {shard.rows}"
-        )
     return out
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from awase_client.engine.documents import read_sealed, seal
@@ -23,6 +22,7 @@ from curation.base.digest import digest_bytes, digest_of
 from curation.base.errors import IntegrityError
 from curation.base.predicate import Predicate
 from curation.base.store import Store, to_json, write_atomic
+from curation.shards.files import VersionFile
 from curation.shards.manifest import DatasetManifest, Shard
 
 KIND = "selection"
@@ -84,7 +84,7 @@ def _ask(
 ) -> Selection:
     def shard_mask(shard: Shard) -> NDArray[np.bool_]:
         masks = []
-        with pq.ParquetFile(manifest.file(store, shard)) as file:
+        with VersionFile(store, manifest, shard) as file:
             where.check(file.schema_arrow)
             columns = list(where.columns)
             masks = [where.mask(batch) for batch in file.iter_batches(BATCH_ROWS, columns=columns)]
