@@ -56,7 +56,14 @@ def _validate(texts: pa.Array, data: Bytes, offsets: Offsets) -> None:
                 f"a text of this batch of {len(texts)} is not UTF-8 ({error}): decode it in the "
                 "reader"
             ) from error
+    known_utf8(texts)
+
+
+def known_utf8(texts: pa.Array) -> pa.Array:
+    """The same array, which `utf8_view` takes for UTF-8 without looking: for texts made of Python's
+    strings, or cut between characters of such that were looked at."""
     _valid[:] = [texts]
+    return texts
 
 
 def from_utf8(data: Bytes, offsets: Offsets) -> pa.LargeStringArray:

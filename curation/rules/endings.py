@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.kernels.buffers import from_utf8, utf8_view
+from curation.kernels.buffers import from_utf8, known_utf8, utf8_view
 from curation.kernels.phrases import Trie, build_trie, contains_phrase, tail_lines
 from curation.rules.base import RuleStep, flag, integer
 from curation.steps import Rule, Scored
@@ -114,7 +114,8 @@ def _with_rows(text: pa.Array, new: Mapping[int, str]) -> pa.Array | None:
     mask = np.zeros(len(text), np.bool_)
     mask[list(new)] = True
     ordered = [new[row] for row in sorted(new)]
-    return pc.replace_with_mask(text, pa.array(mask), pa.array(ordered, pa.large_string()))
+    changed = pc.replace_with_mask(text, pa.array(mask), pa.array(ordered, pa.large_string()))
+    return known_utf8(changed)
 
 
 # The words of footer.py that the description of Swallow v1 names; the file (MIT) has 70.
@@ -248,7 +249,8 @@ def _cut(
         at = int(offsets[row + 1])
     pieces.append(view[at : int(offsets[-1])])
     joined = np.frombuffer(b"".join(pieces) or b"\0", np.uint8)
-    return from_utf8(joined, np.concatenate([[0], np.cumsum(ends - offsets[:-1])]))
+    lengths = np.cumsum(ends - offsets[:-1])
+    return known_utf8(from_utf8(joined, np.concatenate([[0], lengths])))
 
 
 class HeaderFooter(RuleStep):
