@@ -2,7 +2,8 @@
 
 Charset: a byte order mark, else what the server said, else what the page declares (Shift_JIS is
 read as cp932, as browsers do), else what `readers.text.decode` finds. A declaration that does not
-fit the bytes is ignored.
+fit the bytes is ignored; so is one of an encoding of single bytes, which fits any bytes, where they
+are UTF-8 or Japanese text.
 """
 
 from __future__ import annotations
@@ -20,10 +21,20 @@ from curation.batch import EXTRACTION, METADATA, Batch, BatchBuilder
 from curation.readers.extractor import ExtractionFailed, extractor
 from curation.readers.records import BadRecords, ReadOptions, whole
 from curation.readers.survey import Piece, Surveyed
-from curation.readers.text import decode, decode_as, marked_utf16, whole_file
+from curation.readers.text import (
+    ISO_2022_JP,
+    decode,
+    decode_as,
+    marked_utf16,
+    whole_file,
+)
 
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.I)
 _HEAD_BYTES = 4096
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
+# Our own bound: kana are half of the characters of Japanese prose; of other text read as cp932 or
+# EUC-JP, which seldom decodes at all, kanji and half-width kana are what comes out.
+KANA_SHARE = 0.2
 # What pages mean by a name (WHATWG Encoding Standard) where Python means something narrower.
 _ALIASES = {
     **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "windows-31j", "ms932"), "cp932"),
@@ -55,8 +66,20 @@ def decode_page(data: bytes, served: str | None = None) -> tuple[str, str] | Non
     for name in (served, declared):
         found = None if name is None else _as_declared(data, name)
         if found is not None:
-            return found
+            return found if len(found[0]) < len(data) else _not_single_bytes(data) or found
     return decode(data)
+
+
+def _not_single_bytes(data: bytes) -> tuple[str, str] | None:
+    """(text, encoding) where bytes that were declared one a character are more a character."""
+    if data.isascii():  # as ISO-2022-JP is, too
+        escaped = any(escape in data for escape in ISO_2022_JP)
+        return _as_declared(data, "iso2022_jp") if escaped else None
+    found = decode(data)
+    if found is None or found[1] == "utf-8":
+        return found
+    beyond = sum(not c.isascii() for c in found[0])
+    return found if len(_KANA.findall(found[0])) >= KANA_SHARE * beyond else None
 
 
 def _as_declared(data: bytes, name: str) -> tuple[str, str] | None:

@@ -319,6 +319,10 @@ def _survey_parquet(path: Path) -> Surveyed:
         if item.num_rows:
             cuts.append((group, group + 1, row, int(item.total_byte_size)))
         row += item.num_rows
+    if row != metadata.num_rows:
+        raise Failed(
+            f"{path}: damaged Parquet (it tells {metadata.num_rows} rows, its row groups {row})"
+        )
     digest = PREFIX + source.sha256.hexdigest()
     return Surveyed(str(path), digest, source.bytes, "parquet", None, tuple(cuts))
 

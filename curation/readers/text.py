@@ -27,6 +27,7 @@ CP932_WIDTHS = str.maketrans({"\uff5e": "\u301c", "\uff0d": "\u2212"})
 _NO_TEXT = re.compile("[\x00\x80\uf8f0-\uf8f3]")
 # The handler of errors by which Python's euc_jp and iso2022_jp read what cp932 has beyond them.
 BEYOND_JIS = "awase-beyond-jis"
+ISO_2022_JP = (b"\x1b$B", b"\x1b$@", b"\x1b$(D")  # what its text of two bytes begins with
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -73,7 +74,7 @@ def decode(data: bytes) -> tuple[str, str] | None:
     """(text, encoding) of `data`, or None where none of the encodings fits."""
     if (wide := marked_utf16(data)) is not None:
         return None if "\x00" in wide[0] or "\ufffd" in wide[0] else wide
-    if data.startswith(b"\x1b$") or b"\x1b$B" in data or b"\x1b$@" in data:
+    if any(escape in data for escape in ISO_2022_JP):
         order = ("iso2022_jp", "utf-8", "cp932", "euc_jp")
     else:
         order = ("utf-8", "cp932", "euc_jp", "iso2022_jp")

@@ -117,6 +117,8 @@ def cuts_of(path: Path, *, task_bytes: int) -> list[tuple[int, int, int, int]]:
 
     Offsets are those of the file as it is, compressed or not. Failed where a record is cut off.
     """
+    from fastwarc.warc import WarcRecordType
+
     size = path.stat().st_size
     found: list[tuple[int, int, int, int]] = []
     start = first = count = content = 0
@@ -130,6 +132,10 @@ def cuts_of(path: Path, *, task_bytes: int) -> list[tuple[int, int, int, int]]:
             if content >= task_bytes:
                 found.append((start, place, first, content))
                 start, first, content = place, row, 0
+            if record.record_type in (WarcRecordType.unknown, WarcRecordType.no_type) and not (
+                record.record_id
+            ):
+                raise Failed(f"{path}: record {row + 1} has no type or id: a damaged WARC archive")
             length = int(record.content_length)
             if record.reader.consume() != length:
                 raise Failed(f"{path}: record {row + 1} is cut off; the file is incomplete")

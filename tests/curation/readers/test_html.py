@@ -9,6 +9,9 @@ from curation.readers.text import decode
 BODY = "吾輩は猫である。名前はまだ無い。１～３円－①㈱髙﨑" * 4
 
 
+PROSE = "吾輩は猫である。名前はまだ無い。どこで生れたか頓と見当がつかぬ。" * 3
+
+
 def page(charset: str | None) -> str:
     meta = f'<meta charset="{charset}">' if charset else ""
     return (
@@ -30,9 +33,8 @@ def test_declared_or_not_japanese_pages_are_decoded(declared: str | None, actual
 
 
 def test_euc_and_iso_2022_are_found_without_a_declaration() -> None:
-    text = "吾輩は猫である。名前はまだ無い。どこで生れたか頓と見当がつかぬ。"
-    assert decode(text.encode("euc_jp")) == (text, "euc_jp")
-    assert decode(text.encode("iso2022_jp")) == (text, "iso2022_jp")
+    assert decode(PROSE.encode("euc_jp")) == (PROSE, "euc_jp")
+    assert decode(PROSE.encode("iso2022_jp")) == (PROSE, "iso2022_jp")
 
 
 def beyond_jis(text: str, encoding: str) -> bytes:
@@ -91,6 +93,34 @@ def test_a_false_declaration_is_not_believed() -> None:
     found = decode_page(page("euc-jp").encode("cp932"))
     assert found is not None
     assert found[1] == "cp932"
+
+
+@pytest.mark.parametrize("actual", ["utf-8", "cp932", "euc_jp", "iso2022_jp"])
+@pytest.mark.parametrize("declared", ["iso-8859-1", "utf-8", "koi8-r", "windows-1251"])
+def test_an_encoding_of_single_bytes_is_not_believed_of_japanese(
+    actual: str, declared: str
+) -> None:
+    data = page(declared).replace(BODY, PROSE).encode(actual)
+    for found in (decode_page(data), decode_page(data, declared)):
+        assert found is not None
+        assert found[1] == actual
+        assert PROSE in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Où êtes-vous né ? À l'été, déjà. «Ça» ÃÉÎ ÃÉ", "iso-8859-1"),
+        ("Приехали гости, а хозяев дома нет. ЁЖИК В ТУМАНЕ", "koi8-r"),
+        ("Приехали гости, а хозяев дома нет. ЁЖИК В ТУМАНЕ", "windows-1251"),
+        ("Πού πας καραβάκι με τέτοιον καιρό", "iso-8859-7"),
+        ("สวัสดีครับ ยินดีต้อนรับ", "tis-620"),
+    ],
+)
+def test_text_in_single_bytes_is_read_as_declared(text: str, encoding: str) -> None:
+    found = decode_page(f"<meta charset={encoding}><p>{text}".encode(encoding))
+    assert found is not None
+    assert found[0].endswith(text)
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:

@@ -118,6 +118,9 @@ def test_a_damaged_archive_fails_and_says_so(tmp_path: Path) -> None:
     path.write_bytes(b"this is no archive\r\n" * 20)
     with pytest.raises(Failed, match="damaged WARC"):
         surveyed(path, tmp_path, task_bytes=100)
+    path.write_bytes(b"".join(RECORDS) + b"WARC/1.0\r\nWARC-Ty")
+    with pytest.raises(Failed, match=f"record {len(RECORDS) + 1} has no type or id"):
+        surveyed(path, tmp_path, task_bytes=100)
     gz = tmp_path / "b.warc.gz"
     gz.write_bytes(b"".join(gzip.compress(one) for one in RECORDS)[:-30])
     with pytest.raises(Failed, match=r"damaged|incomplete"):
