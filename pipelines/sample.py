@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,44 +17,87 @@ from curation.readers.jsonl import piece_bytes
 from curation.readers.streams import open_bytes
 from curation.readers.survey import Piece, Surveyed
 
+IN_A_ROW = 8  # small files from a place: the first and the last are met by their sizes
+
 
 def sampled(
-    plan: RunPlan, budget: int, places: int, folder: Path
-) -> Iterator[tuple[Surveyed, Piece]]:
-    """Parts of pieces spread over the input, about `budget` bytes in all."""
+    plan: RunPlan, budget: int, places: int, folder: Path, *, tasks: int
+) -> tuple[int, list[tuple[Surveyed, Piece]]]:
+    """(places, parts of pieces): spread over the input, about `budget` bytes in all, from so many
+    places or, of small files, fewer; part k is for task k % `tasks`.
+
+    What is cut out of JSON Lines is one new file a task, so that it is read in batches as large as
+    those of a run: a batch takes time whatever its size is.
+    """
     pieces = [piece for task in plan.tasks for piece in task]
-    ends = np.cumsum([piece.bytes for piece in pieces])
-    middles = (np.arange(places) + 0.5) / places * ends[-1]
-    chosen, shares = np.unique(np.searchsorted(ends, middles, side="right"), return_counts=True)
+    sizes = np.array([piece.bytes for piece in pieces])
+    typical = float((sizes**2.0).sum() / sizes.sum())  # of the piece that a byte is in
+    if typical <= budget / places:
+        places = max(places // IN_A_ROW, min(places, int(budget / (IN_A_ROW * typical))))
     left = budget
-    for number, share in zip(chosen.tolist(), shares.tolist(), strict=True):
+    cut = _Cut(folder, tasks)
+    whole: list[tuple[Surveyed, Piece]] = []
+    for number, share in _chosen(sizes, budget, places):
         piece = pieces[number]
         item = plan.files[piece.file]
         wanted = max(1, budget * share // places)
         if left <= -budget:
-            return  # a document, or an archive, is the least that is taken
-        for found in _parts(item, piece, wanted, share, folder / f"{number}.parquet"):
-            left -= found[1].bytes
-            yield found
+            break  # a document, or an archive, is the least that is taken
+        if piece.bytes > wanted and item.format == "jsonl":
+            left -= cut.take(item, piece, wanted, share)
+            continue
+        if piece.bytes > wanted and item.format == "parquet":
+            item, piece = _rows(item, piece, wanted, folder / f"{number}.parquet")
+        left -= piece.bytes
+        whole.append((item, piece))
+    return cut.count + min(places, len(whole)), [*cut.pieces(), *whole]
 
 
-def _parts(
-    item: Surveyed, piece: Piece, wanted: int, places: int, path: Path
-) -> Iterator[tuple[Surveyed, Piece]]:
-    """About `wanted` bytes of a piece, of JSON Lines from several places; else from its start."""
-    if piece.bytes <= wanted:
-        yield item, piece
-    elif item.format == "jsonl":
-        windows = _windows(item, piece, wanted, places)
-        if item.compression is not None:
-            yield from _unpacked(item, piece, windows, path)
-            return
-        for start, stop in windows:
-            yield item, replace(piece, start=start, stop=stop, bytes=stop - start)
-    elif item.format == "parquet" and not item.path.startswith("hf:"):
-        yield _rows(item, piece, wanted, path)
-    else:
-        yield item, piece
+class _Cut:
+    """Parts of JSON Lines in one file a task, under `folder`."""
+
+    def __init__(self, folder: Path, tasks: int) -> None:
+        self.folder = folder
+        self.tasks = tasks
+        self.count = 0
+        self.files: dict[Path, Surveyed] = {}
+
+    def take(self, item: Surveyed, piece: Piece, wanted: int, places: int) -> int:
+        """Add about `wanted` bytes of a piece, from so many places in it; how many they were."""
+        taken = 0
+        for data in _cut_out(item, piece, _windows(item, piece, wanted, places)):
+            path = self.folder / f"{self.count % self.tasks}.jsonl"
+            self.count += 1
+            self.files[path] = replace(item, path=str(path), compression=None)
+            with path.open("ab") as file:
+                taken += file.write(data if data.endswith(b"\n") else data + b"\n")
+        return taken
+
+    def pieces(self) -> Iterator[tuple[Surveyed, Piece]]:
+        for path, item in self.files.items():
+            size = path.stat().st_size
+            yield replace(item, bytes=size), Piece(0, 0, size, 0, size)
+
+
+def _chosen(sizes: npt.NDArray[np.int64], budget: int, places: int) -> list[tuple[int, int]]:
+    """(piece, how many places it stands for) in order, of pieces of so many bytes.
+
+    A place is a stretch of `budget / places` bytes of the input. One within a large piece takes
+    from it; else the pieces that begin in it are taken, large and small ones as often as there are:
+    those in which a place falls would be the larger ones, with fewer documents a byte.
+    """
+    ends = np.cumsum(sizes)
+    begins = ends - sizes
+    stretch = max(1, budget // places)
+    shares: Counter[int] = Counter()
+    for start in ((np.arange(places) + 0.5) / places * ends[-1] - stretch / 2).tolist():
+        first, stop = np.searchsorted(begins, (start, start + stretch)).tolist()
+        holding = max(0, first - 1)
+        if first == stop or sizes[holding] > stretch:
+            shares[holding] += 1
+        else:
+            shares.update({number: 1 for number in range(first, stop) if not shares[number]})
+    return sorted(shares.items())
 
 
 def _windows(item: Surveyed, piece: Piece, wanted: int, places: int) -> list[tuple[int, int]]:
@@ -79,28 +124,27 @@ def _windows(item: Surveyed, piece: Piece, wanted: int, places: int) -> list[tup
     return found
 
 
-def _unpacked(
-    item: Surveyed, piece: Piece, windows: Sequence[tuple[int, int]], path: Path
-) -> Iterator[tuple[Surveyed, Piece]]:
-    """The parts as plain files: to read each where it is would decompress all that is before it."""
+def _cut_out(item: Surveyed, piece: Piece, windows: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    """The bytes of each window, (start, stop) of a piece, in order."""
+    if not windows:
+        return
+    found: list[bytes] = []
+    waiting = list(reversed(windows))
     position = piece.start
-    parts: list[list[bytes]] = [[] for _ in windows]
     with open_bytes(Path(item.path)) as file:
         for data in piece_bytes(item, piece, file):
             end = position + len(data)
-            for k, (start, stop) in enumerate(windows):
-                if start < end and stop > position:
-                    parts[k].append(data[max(0, start - position) : stop - position])
+            while waiting and waiting[-1][0] < end:
+                start, stop = waiting[-1]
+                found.append(data[max(0, start - position) : stop - position])
+                if stop > end:
+                    break
+                waiting.pop()
+                yield b"".join(found)
+                found = []
             position = end
-            if position >= windows[-1][1]:
-                break
-    for k, part in enumerate(parts):
-        own = path.with_suffix(f".{k}.jsonl")
-        size = own.write_bytes(b"".join(part))
-        yield (
-            replace(item, path=str(own), compression=None),
-            replace(piece, start=0, stop=size, bytes=size),
-        )
+            if not waiting:
+                return
 
 
 def _line_ends(data: bytes, position: int) -> list[int]:

@@ -142,18 +142,25 @@ def test_an_estimate_is_near_the_run(source: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "datasets").exists()
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "files"])
 def test_an_estimate_from_a_part_is_near_the_run(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """12 MB of which 3 are sampled; startup is told apart, every written file counted."""
+    """12 MB of which 3 are sampled; startup is told apart, every written file counted. Of many
+    files the large ones have fewer documents a byte, and are not met more often."""
     monkeypatch.setattr("pipelines.estimate.LEAST_BYTES", 3_000_000)
     rng = random.Random(3)
     words = [f"{a}{b}{c}" for a in "ktnsm" for b in "aiueo" for c in "rlvdb"]
     texts = [" ".join(rng.choices(words, k=rng.randint(5, 600))) for _ in range(9000)]
     source = tmp_path / f"in.{kind}"
+    lines = [json.dumps({"text": text}) for text in texts]
     if kind == "jsonl":
-        source.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+        source.write_text("\n".join(lines))
+    elif kind == "files":
+        source.mkdir()
+        lines.sort(key=len)
+        for k in range(0, len(lines), 30):
+            (source / f"{k * 7 % 9001:04}.jsonl").write_text("\n".join(lines[k : k + 30]))
     else:
         pq.write_table(pa.table({"text": texts}), source)
     found = estimate(RECIPE, [source], Store(tmp_path / "dry"), workers=1)
