@@ -4,7 +4,8 @@
     gather      the numbers, from the run's own audits and commit records
     examples    dropped documents and the part of each that the rule is about
     texts       what a text was when its step saw it
-    marks       where a rule bites in a text
+    marks       where a rule bites in a text: which finder for which statistic
+    finders     ways to find such a part
     charts      histograms as SVG
     section     one dataset as HTML, made by a worker
     page        the whole

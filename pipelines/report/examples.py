@@ -27,8 +27,9 @@ from curation.plan import (
     RunPlan,
 )
 from curation.steps import column
+from pipelines.report.finders import Span
 from pipelines.report.gather import audit_columns, statistic
-from pipelines.report.marks import Span, marks
+from pipelines.report.marks import marks
 from pipelines.report.texts import stage, texts_seen
 
 EXAMPLES = 20
