@@ -24,7 +24,8 @@ CITATION = re.compile(
 def test_every_shipped_profile_loads_and_every_threshold_has_a_source(name):
     profile = read_profile(name)
     assert profile.name == name
-    assert profile.description
+    # what follows a publication says what of it is left out
+    assert "part of this" in profile.description or name.endswith("-default")
     check_steps(profile.steps)
     for step in profile.steps:
         for rule in step.rules:
