@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from awase_client.engine.jit import njit
-from curation.kernels.utf8 import break_len, decode, space_len, strip_left, strip_right
+from curation.kernels.utf8 import decode, next_break, space_len, strip_left, strip_right
 from curation.words.batch import ALL_PUNCTUATION, ENDS_SENTENCE, PACKED, flags_of
 
 LOREM, JAVASCRIPT, POLICY = 1, 2, 4
@@ -223,15 +223,7 @@ def clean_lines(b, offsets, decimal, settings, out, out_offsets, line_ptr):  # t
         e = offsets[d + 1]
         row = counts[d]
         while i < e:
-            z = i
-            w = 0
-            while z < e:
-                c = b[z]
-                if c < 32 or c == 0xC2 or c == 0xE2:
-                    w = break_len(b, z, e)
-                    if w:
-                        break
-                z += 1
+            z, w = next_break(b, i, e)
             a = strip_left(b, i, z)
             y = strip_right(b, a, z)
             i = z + w

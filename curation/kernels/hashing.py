@@ -104,7 +104,7 @@ def put_eight(typingctx: Any, array: Any, index: Any, number: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator,unused-ignore]
-def _trailing_zeros(typingctx: Any, number: Any) -> Any:
+def trailing_zeros(typingctx: Any, number: Any) -> Any:
     """Zero bits below the lowest one bit of a uint64, 64 for 0."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -113,16 +113,16 @@ def _trailing_zeros(typingctx: Any, number: Any) -> Any:
     return nb.types.uint64(nb.types.uint64), codegen
 
 
-_EACH = np.uint64(0x0101010101010101)
-_TOPS = np.uint64(0x8080808080808080)
+EACH = np.uint64(0x0101010101010101)  # times a byte: it in all eight
+TOPS = np.uint64(0x8080808080808080)
 
 
 @njit(inline="always")
 def plain_bytes(word):  # type: ignore[no-untyped-def]
     """How many of the eight bytes of `word`, from the first on, are ASCII above the space."""
     # a byte below 33 borrows from its top bit; bytes behind the first such one may be wrong
-    stops = ((word - _EACH * np.uint64(33)) | word) & _TOPS
-    return _trailing_zeros(stops) >> np.uint64(3)
+    stops = ((word - EACH * np.uint64(33)) | word) & TOPS
+    return trailing_zeros(stops) >> np.uint64(3)
 
 
 @njit(inline="always")

@@ -8,10 +8,10 @@ from awase_client.engine.jit import njit
 from curation.kernels.hashing import add, capacity, hash_bytes
 from curation.kernels.utf8 import (
     before,
-    break_len,
     count_chars,
     decode,
     ends_with_ellipsis,
+    next_break,
     strip_left,
     strip_right,
 )
@@ -60,15 +60,7 @@ def line_statistics(b, offsets, ends, short):  # type: ignore[no-untyped-def]
         mask = np.uint64(len(table) - 1)
         i = s
         while i < e:
-            z = i
-            w = 0
-            while z < e:
-                c = b[z]
-                if c < 32 or c == 0xC2 or c == 0xE2:
-                    w = break_len(b, z, e)
-                    if w:
-                        break
-                z += 1
+            z, w = next_break(b, i, e)
             a = strip_left(b, i, z)
             y = strip_right(b, a, z)
             i = z + w

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from awase_client.engine.jit import njit
-from curation.kernels.hashing import eight_bytes
+from curation.kernels.hashing import EACH, TOPS, eight_bytes, trailing_zeros
 
 
 @njit(inline="always")
@@ -47,6 +47,39 @@ def break_len(b, i, e):  # type: ignore[no-untyped-def]
     if c == 0xE2 and b[i + 1] == 0x80:
         return 3 if (b[i + 2] == 0xA8 or b[i + 2] == 0xA9) else 0
     return 0
+
+
+_CASE, _E2, _ABOVE = np.uint64(0x20), np.uint64(0xE2), np.uint64(0xE0)
+
+
+@njit(inline="always")
+def _before_break(word):  # type: ignore[no-untyped-def]
+    """How many of eight bytes, from the first on, cannot begin a line break: all but those below 32
+    and 0xC2 and 0xE2, which differ in one bit."""
+    low = word & (EACH * _ABOVE)
+    lead = (word | (EACH * _CASE)) ^ (EACH * _E2)
+    # a byte that is 0 borrows from its top bit; bytes behind the first such one may be wrong
+    signs = (((low - EACH) & ~low) | ((lead - EACH) & ~lead)) & TOPS
+    return np.int64(trailing_zeros(signs) >> np.uint64(3))
+
+
+@njit(inline="always")
+def next_break(b, i, e):  # type: ignore[no-untyped-def]
+    """(where the first line break of b[i:e] is, its length in bytes), (e, 0) without one."""
+    while i + 8 <= e:
+        plain = _before_break(eight_bytes(b, i))
+        i += plain
+        if plain < 8:
+            width = break_len(b, i, e)
+            if width:
+                return i, width
+            i += 1
+    while i < e:
+        width = break_len(b, i, e)
+        if width:
+            return i, width
+        i += 1
+    return e, 0
 
 
 @njit(inline="always")
@@ -167,7 +200,6 @@ def _well_formed(b, i, e):  # type: ignore[no-untyped-def]
     return 4 if low <= second <= high else 0
 
 
-_TOPS = np.uint64(0x8080808080808080)
 _THREE, _THREE_BYTES = np.uint64(0xC0C0F0), np.uint64(0x8080E0)
 _LEAD, _E0, _ED = np.uint64(0xFF), np.uint64(0xE0), np.uint64(0xED)
 
@@ -184,7 +216,7 @@ def well_formed(b, offsets):  # type: ignore[no-untyped-def]
             return False
         while i + 8 <= e:
             word = eight_bytes(b, i)
-            if word & _TOPS == np.uint64(0):
+            if word & TOPS == np.uint64(0):
                 i += 8
                 continue
             lead = word & _LEAD

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from curation.base.errors import Failed
 from curation.kernels.buffers import from_utf8, utf8_view
-from curation.kernels.utf8 import break_len, decode, space_len, strip_left, strip_right, well_formed
+from curation.kernels.utf8 import (
+    break_len,
+    decode,
+    next_break,
+    space_len,
+    strip_left,
+    strip_right,
+    well_formed,
+)
 
 
 @nb.njit
@@ -52,6 +60,37 @@ def test_strip_agrees_with_str(text):
     data = text.encode()
     start, end = _strip(np.frombuffer(data + b"\0", np.uint8), len(data))
     assert data[start:end].decode() == text.strip()
+
+
+@nb.njit
+def _lines(b, i, e):
+    found = []
+    while i < e:
+        z, width = next_break(b, i, e)
+        found.append((i, z))
+        i = z + width
+    return found
+
+
+BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+NEARLY = (
+    "\x1f\t \x00\x7f\x84\xa0\u2027\u202a\u0082\u2082\u3042\u0142\U00020b9f"  # a byte or a bit away
+)
+
+
+@settings(max_examples=300)
+@given(st.text(st.sampled_from(BREAKS + NEARLY + "abcdefgh" * 4)), st.integers(0, 9))
+def test_lines_are_those_of_splitlines(text, skip):
+    data = b"\n" * skip + text.encode()
+    found = _lines(np.frombuffer(data + b"\n", np.uint8), skip, len(data))
+    assert [data[a:z].decode() for a, z in found] == text.splitlines()
+
+
+def test_lines_of_every_code_point_are_those_of_splitlines():
+    text = "".join(f"{chr(c)}abcde"[: c % 7 + 1] for c in range(0x110000) if c >> 11 != 27)
+    data = text.encode()
+    found = _lines(np.frombuffer(data, np.uint8), 0, len(data))
+    assert [data[a:z].decode() for a, z in found] == text.splitlines()
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"))), st.integers(0, 3))
