@@ -77,8 +77,12 @@ def histogram(values: npt.NDArray[np.float64], rule: Rule) -> Markup:
     side, gap = ("end", -3) if x > WIDTH / 2 else ("start", 3)
     name = str(escape(rule.statistic)) + (", logarithmic" if axis.log else "")
     most, right = int(counts.max()), side == "end"
+    told = (
+        f"histogram of {name}: {len(known):,} documents from {number(axis.low)} to "
+        f"{number(axis.high)}, {int(failing.sum()):,} beyond the threshold {number(threshold)}"
+    )
     return Markup(  # noqa: S704  (made of numbers, our own words and an escaped name)
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="histogram of {name}">{bars}'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">{bars}'
         f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{_BASE}"/>'
         f'<text x="{x + gap:.1f}" y="10" text-anchor="{side}">{number(threshold)}</text>'
         f'<text x="{_SIDE if right else WIDTH - _SIDE}" y="10" '

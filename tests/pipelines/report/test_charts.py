@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from curation.steps import Op, Rule
+from pipelines.report import page
 from pipelines.report.charts import HEIGHT, WIDTH, axis_of, histogram, number
 
 
@@ -75,3 +77,32 @@ def test_the_axis_of_few_documents_ends_at_their_greatest_value() -> None:
     axis = axis_of(np.array([0.0] * 700 + [1.0]), 0.5)
     assert (axis.low, axis.high) == (0.0, 1.0)
     assert axis_of(np.array([0.0] * 9_999 + [1.0]), 0.5).high == 0.5  # one in 10,000 is beyond it
+
+
+def test_a_reader_that_sees_no_picture_is_told_what_it_shows() -> None:
+    svg = drawn([0.0] * 900 + [0.25], ">", 0.2)
+    told = "histogram of length: 901 documents from 0 to 0.25, 1 beyond the threshold 0.2"
+    assert f'aria-label="{told}"' in svg
+
+
+@pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
+def test_colours_can_be_told_apart_without_seeing_red_or_green(scheme: int) -> None:
+    sheet = Path(page.__file__).with_name("page.css").read_text("utf-8")
+
+    def light(name: str) -> float:
+        """Relative luminance (WCAG 2.2)."""
+        digits = re.findall(rf"--{name}: #([0-9a-f]+)", sheet)[scheme]
+        full = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+        parts = [int(full[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+        red, green, blue = (
+            ((v + 0.055) / 1.055) ** 2.4 if v > 0.04045 else v / 12.92 for v in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    def contrast(one: str, other: str) -> float:
+        low, high = sorted((light(one), light(other)))
+        return (high + 0.05) / (low + 0.05)
+
+    assert min(contrast("soft", "paper"), contrast("soft", "tint"), contrast("ink", "mark")) >= 4.5
+    assert min(contrast("good", "tint"), contrast("bad", "tint")) >= 3
+    assert contrast("good", "bad") >= 2
