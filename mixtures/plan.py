@@ -18,6 +18,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from awase_client.engine.documents import plan_bytes
 from awase_client.engine.plan import MAX_SOURCES, Plan
 from awase_client.engine.tokensets import TokenSetManifest
 from curation.base.digest import canonical
@@ -135,7 +136,8 @@ def write_plan(
     """Check a plan's document, store it under its digest and record it."""
     data = canonical(document)
     plan = Plan.from_bytes(data)
-    put_if_absent(store.plan_path(plan.digest), data)
+    if not put_if_absent(store.plan_path(plan.digest), data):
+        plan_bytes(store.root, plan.digest)  # what is there may be damaged
     catalog.record_plan(plan.digest, reference, document)
     return plan
 

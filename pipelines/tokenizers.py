@@ -263,7 +263,13 @@ def open_tokenizer(store: Store, digest: str) -> Tokenizer:
     """The tokenizer of that digest; NotFound, or IntegrityError where its bytes are others now."""
     folder = store.tokenizer_dir(digest)
     document = read_json(folder / "manifest.json", what=f"tokenizer {digest}")
-    data = (folder / document["file"]).read_bytes()
+    try:
+        data = (folder / document["file"]).read_bytes()
+    except FileNotFoundError as error:
+        raise IntegrityError(
+            f"tokenizer {digest}: {folder / document['file']} is missing: restore the file, or "
+            "delete the folder and add the tokenizer again"
+        ) from error
     if digest_bytes(data) != document["file_sha256"]:
         raise IntegrityError(
             f"tokenizer {digest}: {folder / document['file']} has digest {digest_bytes(data)}, "

@@ -13,6 +13,7 @@ from api.caching import IMMUTABLE
 from api.deps import CatalogDep, SettingsDep, StoreDep, plan_digest, require
 from api.pages import MEDIA_TYPES, render, rows, static_file
 from api.paging import PageDep
+from awase_client.engine.documents import plan_bytes
 from awase_client.engine.plan import Plan
 from curation.base.errors import NotFound
 from mixtures.documents import dropped, kept
@@ -191,7 +192,7 @@ def plans_page(request: Request, catalog: CatalogDep, page: PageDep) -> Response
 @router.get("/plans/{digest}", dependencies=[READ])
 def plan_page(request: Request, catalog: CatalogDep, store: StoreDep, digest: str) -> Response:
     record = catalog.plan(plan_digest(digest))
-    plan = Plan.from_bytes(store.plan_path(record.digest).read_bytes())
+    plan = Plan.from_bytes(plan_bytes(store.root, record.digest))
     sources = rows.source_rows(plan)
     stages = rows.stage_rows(plan)
     tokenizer = catalog.name_of("tokenizer", plan.tokenizer)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.caching import IMMUTABLE, etag_of, matches
 from api.deps import CatalogDep, StoreDep, plan_digest, require
 from api.paging import PageDep
+from awase_client.engine.documents import plan_bytes
 from curation.base.errors import NotFound
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
@@ -43,4 +44,4 @@ def get_plan(request: Request, store: StoreDep, digest: str) -> Response:
         raise NotFound(f"plan {wanted} is not in this store: `awase mixture plan` makes one")
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return Response(path.read_bytes(), headers=headers, media_type="application/json")
+    return Response(plan_bytes(store.root, wanted), headers=headers, media_type="application/json")

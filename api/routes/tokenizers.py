@@ -35,7 +35,10 @@ def get_tokenizer_file(request: Request, store: StoreDep, digest: str) -> Respon
     headers = {"ETag": etag_of(named), "Cache-Control": IMMUTABLE}
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    data = (store.tokenizer_dir(wanted) / document["file"]).read_bytes()
+    path = store.tokenizer_dir(wanted) / document["file"]
+    if not path.is_file():
+        raise IntegrityError(f"tokenizer {wanted}: {path} is missing: restore the file")
+    data = path.read_bytes()
     if digest_bytes(data) != named:
         raise IntegrityError(
             f"tokenizer {wanted}: {document['file']} is {digest_bytes(data)}, expected {named}"

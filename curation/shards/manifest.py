@@ -2,17 +2,20 @@
 
 A manifest is written once, by `put_if_absent`, after every file it names is durable; readers open
 what it names and list no folder. Two versions with the same logical rows have the same digest, so
-recipe, code version, times and file hashes are recorded here and not hashed.
+recipe, code version, times and file hashes are recorded here and not hashed. The last key is
+`check`, as `awase_client.engine.documents` says; manifests written before there was one have none.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from awase_client.engine.documents import CHECK, check_of, seal
 from curation.base.digest import hex_of
 from curation.base.errors import IntegrityError
 from curation.base.names import NAME
@@ -141,7 +144,8 @@ class DatasetManifest:
 
         Every file named here must be durable already.
         """
-        return put_if_absent(self.directory(store) / FILE_NAME, to_json(self.to_document()))
+        document = json.loads(to_json(self.to_document()))  # as a reader will see it
+        return put_if_absent(self.directory(store) / FILE_NAME, to_json(seal(document)))
 
 
 def load(store: Store, name: str, digest: str) -> DatasetManifest:
@@ -169,6 +173,8 @@ def _from_document(document: Any) -> DatasetManifest:
     if not isinstance(document, dict):
         raise TypeError(f"it is no JSON object but {type(document).__name__}")
     values = dict(document)
+    if (stated := values.pop(CHECK, None)) is not None and (found := check_of(document)) != stated:
+        raise ValueError(f"its check is {stated}, what it holds has {found}")
     version = values.pop("version", None)
     if version != VERSION:
         raise ValueError(f"version is {version!r}, this awase reads {VERSION}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete
 
+from awase_client.engine.documents import plan_bytes
+from awase_client.errors import AwaseClientError
 from curation.base.digest import PREFIX
 from curation.base.errors import AwaseError
 from curation.base.store import Store, read_json
@@ -57,7 +60,7 @@ def fill(store: Store, connection: Connection) -> Rebuilt:
             digest = _digest(path)
             ref = store.plan_ref_path(digest)
             entry = refs.read(ref, refs.OF_PLAN) if ref.exists() else {}
-            document = read_json(path, what="plan")
+            document = json.loads(plan_bytes(store.root, digest))
             insert_plan(connection, digest, document, entry)
             report.add("plans")
     for id in run_refs.ids(store):
@@ -209,5 +212,5 @@ def _reported(report: Rebuilt) -> Iterator[None]:
     """Turn what one damaged file raises into a line of the report, and go on with the next."""
     try:
         yield
-    except AwaseError as error:
+    except (AwaseError, AwaseClientError) as error:
         report.problems.append(str(error))

@@ -127,12 +127,13 @@ def branch(
 
 def _sealed(catalog: Catalog, run: str) -> int:
     """The first position of a run that may change; Conflict where its plan holds no more."""
+    from awase_client.engine.documents import plan_bytes
     from awase_client.engine.plan import Plan
     from curation.base.errors import Conflict
     from mixtures.runs import Runs
 
     found = Runs(catalog).get(run)
-    plan = Plan.from_bytes(open_store().plan_path(found.head).read_bytes())
+    plan = Plan.from_bytes(plan_bytes(open_store().root, found.head))
     if found.sealed >= plan.total:
         raise Conflict(
             f"run {run}: all {plan.total:,} positions of its plan were handed out, so nothing is "

@@ -210,6 +210,7 @@ def _decoder(
     digest: str, urls: Sequence[str], *, key: str | None
 ) -> tuple[Callable[[list[int]], str], list[str]]:
     """How to turn ids of this plan into text, and its sources' paths; from where the ids come."""
+    from awase_client.engine.documents import plan_bytes
     from awase_client.engine.plan import Plan
     from pipelines.tokenizers import open_tokenizer
 
@@ -221,6 +222,6 @@ def _decoder(
             tokenizer = remote.tokenizer(plan.tokenizer)
     else:
         store = open_store()
-        plan = Plan.from_bytes(store.plan_path(digest).read_bytes())
+        plan = Plan.from_bytes(plan_bytes(store.root, digest))
         tokenizer = open_tokenizer(store, plan.tokenizer)
     return tokenizer.decode, [source.path for source in plan.sources]

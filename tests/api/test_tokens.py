@@ -252,3 +252,19 @@ def test_a_damaged_block_is_a_problem_either_way(tmp_path: Path, query: str) -> 
     assert answer.status_code == 500
     assert answer.json()["code"] == "integrity"
     assert "fail their CRC-32" in answer.json()["detail"]
+
+
+def test_a_damaged_plan_is_a_problem_and_no_other_stream(tmp_path: Path) -> None:
+    stream = make_stream(tmp_path)
+    (path,) = (path for path in stream.store.glob("plans/*/plan.json") if _named(path, stream))
+    path.write_bytes(path.read_bytes().replace(b'"seed":', b'"seed":1'))
+    app = create_app(Settings(store=stream.store))
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        for answer in (get(client, stream, AROUND), client.get(f"/v1/plans/{stream.plan}")):
+            assert answer.status_code == 500
+            assert answer.json()["code"] == "integrity"
+            assert str(path) in answer.json()["detail"]
+
+
+def _named(path: Path, stream: Stream) -> bool:
+    return f"sha256:{path.parent.name}" == stream.plan

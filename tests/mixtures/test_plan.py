@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from awase_client.engine.order import Order
 from awase_client.engine.plan import Plan
+from awase_client.errors import CorruptStore
 from curation.base.digest import digest_bytes
 from curation.base.errors import NotFound, RefusedPlan
 from curation.base.store import Store
@@ -54,6 +55,20 @@ def test_writes_integers_and_digests_under_their_own_digest(
     assert counts(plan) == [[94, 31]]
     assert [(source.path, source.sequences) for source in plan.sources] == [("a", 40), ("b", 10)]
     assert catalog.plan(plan.digest).mixture is None
+
+
+def test_a_damaged_plan_is_not_taken_for_the_one_that_was_asked_for(
+    add: Add, make: Make, store: Store
+) -> None:
+    add("web", 40)
+    add("wiki", 10)
+    path = store.plan_path(make(pair(1003, "weight: 1")).digest)
+    path.write_bytes(path.read_bytes().replace(b'"seed":', b'"seed": '))
+    with pytest.raises(CorruptStore, match=f"{path} is damaged.* delete it and make the plan"):
+        make(pair(1003, "weight: 1"))
+    path.unlink()
+    assert store.plan_path(make(pair(1003, "weight: 1")).digest) == path
+    assert path.exists()
 
 
 def test_the_same_inputs_give_the_same_digest_whatever_they_are_called(

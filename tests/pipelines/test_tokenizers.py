@@ -57,6 +57,9 @@ def test_the_store_gives_back_what_was_saved_and_notices_another_file(
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(IntegrityError, match="its manifest says sha256:"):
         open_tokenizer(store, tokenizer.digest)
+    path.unlink()
+    with pytest.raises(IntegrityError, match=r"tokenizer.model is missing: restore the file"):
+        open_tokenizer(store, tokenizer.digest)
     with pytest.raises(NotFound):
         open_tokenizer(store, "sha256:" + "0" * 64)
 

@@ -64,6 +64,16 @@ def test_damage_is_named_before_a_wrong_token_leaves(
         assert path.name in str(error.value)
 
 
+def test_a_plan_with_other_bytes_than_its_name_says_is_not_streamed(tmp_path: Path) -> None:
+    """A plan with another seed is as good a plan, and other tokens under the same digest."""
+    store = Store(tmp_path)
+    plan = plan_of(store, corpora(store))
+    path = store.plan_path(plan)
+    path.write_bytes(path.read_bytes().replace(b'"seed":', b'"seed":1'))
+    with pytest.raises(CorruptStore, match=rf"plan {plan}: {path} is damaged, its bytes have"):
+        Engine.open(tmp_path, plan)
+
+
 @pytest.mark.parametrize("numba", [True, False])
 @pytest.mark.parametrize(
     "name", ["part-00001.tok", "part-00001.mask", "train.ptr.npy", "train.segments.npy"]

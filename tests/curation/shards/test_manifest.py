@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from curation.base.errors import IntegrityError, NotFound
-from curation.base.store import Store, write_atomic
+from curation.base.store import Store, to_json, write_atomic
 from curation.shards.manifest import DataFile, DatasetManifest, Input, Shard, load
 
 A, B, C = ("sha256:" + letter * 64 for letter in "abc")
@@ -78,6 +78,25 @@ def test_a_damaged_manifest_is_refused_with_the_reason(
     document = {**manifest().to_document(), **change}
     with pytest.raises(IntegrityError, match=message):
         DatasetManifest.from_document(document)
+
+
+def test_a_manifest_with_another_letter_is_damaged(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    manifest().commit(store)
+    path = store.dataset_dir("web-ja", A) / "manifest.json"
+    whole = path.read_text()
+    assert '"CC-BY-SA-4.0"' in whole
+    write_atomic(path, whole.replace("CC-BY-SA-4.0", "CC-BY-SA-3.0").encode())
+    with pytest.raises(IntegrityError, match=r"damaged: its check is sha256:.* has sha256:"):
+        load(store, "web-ja", A)
+
+
+def test_a_manifest_of_before_has_no_check(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    write_atomic(
+        store.dataset_dir("web-ja", A) / "manifest.json", to_json(manifest().to_document())
+    )
+    assert load(store, "web-ja", A) == manifest()
 
 
 def test_a_manifest_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:

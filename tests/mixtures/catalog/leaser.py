@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from curation.base.digest import digest_of
-from curation.base.store import Store, to_json, write_atomic
+from curation.base.digest import canonical, digest_of
+from curation.base.store import Store, write_atomic
 from mixtures.catalog import Catalog
 from mixtures.runs import BLOCK, Runs
 
@@ -20,7 +20,7 @@ def record(
     """Record a plan that continues `parent` from `start`; runs read no more of it than that."""
     document: dict[str, Any] = {"name": name, "parent": parent, "from": start, "sources": []}
     digest = digest_of(document)
-    write_atomic(store.plan_path(digest), to_json(document))
+    write_atomic(store.plan_path(digest), canonical(document))
     catalog.record_plan(digest, None, document)
     return digest
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from curation.base.digest import digest_bytes
+from curation.base.digest import canonical, digest_bytes, digest_of
 from curation.base.errors import Failed, NotFound, UsageError
-from curation.base.store import Store, to_json, write_atomic
+from curation.base.store import Store, write_atomic
 from curation.shards.manifest import DatasetManifest
 from mixtures.catalog import Catalog, PlanSummary, StaleAlias
 from tests.mixtures.catalog.conftest import version_of
@@ -133,16 +133,17 @@ def test_a_plan_of_a_file_is_named_once_it_is_published(
     lose: Callable[[], None], store: Store
 ) -> None:
     document: dict[str, object] = {"sources": []}
-    write_atomic(store.plan_path(PLAN), to_json(document))
+    digest = digest_of(document)
+    write_atomic(store.plan_path(digest), canonical(document))
     names = []
     with Catalog.open(store) as catalog:
         for name in (None, None, "base@1", "other@1", None):
-            catalog.record_plan(PLAN, name, document)
-            names.append(catalog.plan(PLAN).mixture)
+            catalog.record_plan(digest, name, document)
+            names.append(catalog.plan(digest).mixture)
     assert names == [None, None, "base@1", "base@1", "base@1"]
     lose()
     with Catalog.open(store) as catalog:
-        assert catalog.plan(PLAN).mixture == "base@1"
+        assert catalog.plan(digest).mixture == "base@1"
 
 
 def test_plans_are_paged_newest_first(store: Store) -> None:
@@ -170,8 +171,8 @@ def test_a_lost_database_is_filled_from_the_store(
         catalog.annotate("mixture", "base", 1, tags={"tier": "gold"}, note="first")
         source = {"path": "web", "dataset": "web", "version": used.digest}
         plan = {"sources": [source]}
-        write_atomic(store.plan_path(PLAN), to_json(plan))
-        catalog.record_plan(PLAN, "base@1", plan)
+        write_atomic(store.plan_path(digest_of(plan)), canonical(plan))
+        catalog.record_plan(digest_of(plan), "base@1", plan)
         before = _everything(catalog, used.digest)
     lose()
     with Catalog.open(store) as catalog:

@@ -1,7 +1,8 @@
 """JSON documents of the store that check themselves.
 
 The last key, `check`, is the SHA-256 of the canonical JSON of all others (keys sorted by code
-point, no white space, UTF-8): a flipped digit is found before it can decide a token.
+point, no white space, UTF-8): a flipped digit is found before it can decide a token. plan.json has
+no such key: the SHA-256 of its bytes is its name.
 """
 
 from __future__ import annotations
@@ -53,3 +54,19 @@ def read_sealed(path: Path, *, what: str, kind: str, version: int = 1) -> dict[s
             f"this awase reads {kind!r} version {version}"
         )
     return document
+
+
+def plan_bytes(store: Path, plan: str) -> bytes:
+    """The bytes of plan.json, which have the SHA-256 that names the plan: "sha256:<hex>".
+
+    Raises FileNotFoundError where there is none, CorruptStore where it holds something else.
+    """
+    digits = plan.removeprefix("sha256:")
+    path = store / "plans" / digits / "plan.json"
+    data = path.read_bytes()
+    if (found := hashlib.sha256(data).hexdigest()) != digits:
+        raise CorruptStore(
+            f"plan sha256:{digits}: {path} is damaged, its bytes have the digest sha256:{found}: "
+            "restore the file, or delete it and make the plan again"
+        )
+    return data

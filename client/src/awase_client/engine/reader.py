@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awase_client.engine.block import MAX_SLOTS_A_BLOCK, Block
+from awase_client.engine.documents import plan_bytes
 from awase_client.engine.gather import Request, fill
 from awase_client.engine.order import NUMPY_POSITIONS, Order, numba_available
 from awase_client.engine.plan import Plan
@@ -76,8 +77,7 @@ class Engine:
         FileNotFoundError without the plan, CorruptStore if it is damaged.
         """
         root = Path(store)
-        data = (root / "plans" / plan.removeprefix("sha256:") / "plan.json").read_bytes()
-        return cls(root, Plan.from_bytes(data), **options)
+        return cls(root, Plan.from_bytes(plan_bytes(root, plan)), **options)
 
     def total(self, split: Split = "train") -> int:
         """Positions of a split."""
