@@ -80,6 +80,9 @@ class Diff:
 
     def lines(self) -> Iterator[str]:
         """The difference for a person: sources first, YAML last."""
+        if not self.text and not self.settings and all(c.kind == "same" for c in self.sources):
+            yield f"{self.before} and {self.after} are the same"
+            return
         yield f"{self.before} -> {self.after}"
         for change in self.sources:
             if change.kind != "same":

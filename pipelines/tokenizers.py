@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.base.digest import digest_bytes, digest_of
-from curation.base.errors import IntegrityError, UsageError
+from curation.base.errors import IntegrityError, NotFound, UsageError
 from curation.base.store import Store, put_if_absent, read_json, to_json, write_atomic
 
 SENTENCEPIECE_FILE = "tokenizer.model"
@@ -146,7 +146,10 @@ class HubTokenizer(Tokenizer):
             ) from error
         self.data = data
         self.pieces = dict(pieces or {})
-        self._tokenizer = tokenizers.Tokenizer.from_str(data.decode())
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_str(data.decode())
+        except Exception as error:  # the library raises no other class
+            raise UsageError(f"this is not a tokenizer.json ({error})") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self.vocabulary = int(self._tokenizer.get_vocab_size(with_added_tokens=True))
@@ -243,6 +246,8 @@ def read_tokenizer(path: Path, *, pieces: dict[str, str] | None = None) -> Token
     """A tokenizer from a file of either library, told apart by its first byte."""
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     if data.lstrip().startswith(b"{"):
@@ -250,10 +255,11 @@ def read_tokenizer(path: Path, *, pieces: dict[str, str] | None = None) -> Token
             json.loads(data)
         except ValueError as error:
             raise UsageError(f"{path}: not a tokenizer.json ({error})") from error
-        return HubTokenizer(data, pieces=pieces)
-    if pieces:
+    elif pieces:
         raise UsageError(f"{path}: a SentencePiece model names its own separators")
     try:
+        if data.lstrip().startswith(b"{"):
+            return HubTokenizer(data, pieces=pieces)
         return SentencePieceTokenizer(data)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -127,11 +128,13 @@ def train(
     except (AwaseError, RuntimeError, OSError) as error:
         if failed:
             raise failed[0] from error
-        message = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
+        # without the place in its source: INTERNAL: src/trainer_interface.cc(744) [(...) == (...)]
+        last = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        message = re.sub(r"^[A-Z]+: \S+\.cc\(\d+\) \[.*?\)\] ", "", last).rstrip(".")
         if "ocabulary size" in message or "sentences" in message:
             raise UsageError(
-                f"SentencePiece cannot make {options.vocabulary} pieces of this text ({message}): "
-                "change --vocabulary, or give more text"
+                f"SentencePiece cannot make {options.vocabulary:,} pieces of this text "
+                f"({message}): change --vocabulary, or give more text"
             ) from error
         raise Failed(f"SentencePiece could not train: {message}") from error
     return SentencePieceTokenizer(model.getvalue())

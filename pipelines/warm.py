@@ -37,13 +37,17 @@ _TEXTS = (
 def start(recipe: str | Path | None = None) -> None:
     """Start this process's fork server, unless it runs; with `recipe` (its text, or its path) make
     it ready for that recipe's steps. Returns at once."""
-    from multiprocess import forkserver
+    from multiprocess import forkserver, resource_tracker
 
+    resource_tracker.ensure_running()  # which unblocks signals, once it has been started
     forkserver.set_forkserver_preload(_MODULES)
     os.environ[_RECIPE], os.environ[_FOLDER] = _text(recipe)
+    # Ctrl-C is the command's, also while the server imports what comes before this module
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         forkserver.ensure_running()
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.environ.pop(_RECIPE, None)
         os.environ.pop(_FOLDER, None)
 
@@ -80,6 +84,8 @@ def _make_ready(text: str, folder: Path, parent: int) -> bool:
 
     if not text:
         return False
+    if os.getppid() != parent:
+        sys.exit()
     compilations = say_when_compiling()
     texts = pa.array(_TEXTS, pa.large_string())
     origin = pa.array(range(len(texts)), pa.int64())

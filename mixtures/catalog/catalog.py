@@ -267,7 +267,10 @@ class Catalog(Pointers):
         with self.database.read() as rows:
             found = rows.execute(query).all()
         if not found:
-            raise NotFound(f"plan {digest_or_prefix} is not in {self.store.root}")
+            raise NotFound(
+                f"plan {digest_or_prefix} is not in {self.store.root}: `awase mixture plan` makes "
+                "one, `awase lineage DATASET` lists those of a dataset"
+            )
         if len(found) > 1:
             raise UsageError(f"plan {digest_or_prefix!r} could be several: give more digits")
         return _plan(found[0])

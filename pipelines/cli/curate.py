@@ -41,7 +41,7 @@ NEEDS = {"write": "rescore", "task": "tasks", "tasks": "task"}
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path), required=False)
-@click.argument("more", nargs=-1, metavar="")
+@click.argument("more", nargs=-1, metavar="[PATH]...")
 @click.option(
     "--input",
     "inputs",
@@ -58,7 +58,7 @@ NEEDS = {"write": "rescore", "task": "tasks", "tasks": "task"}
     show_default=True,
     help="Where tasks run. Slurm also needs --partition.",
 )
-@click.option("--partition", help="Slurm: the partition to submit to.")
+@click.option("--partition", metavar="NAME", help="Slurm: the partition to submit to.")
 @click.option(
     "--time", "time_limit", metavar="H:M:S", help=f"Slurm: a task's. [default: {SLURM_TIME}]"
 )

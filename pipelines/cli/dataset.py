@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def command() -> None:
-    """List, show, verify, alias and import datasets."""
+    """List, show, verify, alias, annotate and import datasets."""
 
 
 @command.command("ls")
@@ -65,7 +65,7 @@ def list_(name: str | None, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("reference")
+@click.argument("reference", metavar="DATASET[@VERSION]")
 @json_option
 def show(reference: str, as_json: bool) -> None:
     """Show a version: counts, licences, languages, tokens, reasons for drops, origin."""
@@ -115,7 +115,7 @@ def show(reference: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
+@click.argument("references", nargs=-1, required=True, metavar="DATASET[@VERSION]...")
 @json_option
 def verify(references: tuple[str, ...], as_json: bool) -> None:
     """Read every file of the versions and compare its digest; exit code 6 if one differs."""
@@ -189,9 +189,9 @@ def alias(
 
 
 @command.command()
-@click.argument("reference")
+@click.argument("reference", metavar="DATASET[@VERSION]")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Set a tag; KEY= removes.")
-@click.option("--note", help="Replace the note.")
+@click.option("--note", metavar="TEXT", help="Replace the note.")
 @json_option
 def annotate(reference: str, tags: tuple[str, ...], note: str | None, as_json: bool) -> None:
     """Set tags and the note of a version; rows and digest stay as they are."""
@@ -217,8 +217,20 @@ def annotate(reference: str, tags: tuple[str, ...], note: str | None, as_json: b
 @click.argument("name")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--copy", is_flag=True, help="Copy the rows into the store.")
-@click.option("--id-column", default="id", show_default=True, help="With --copy.")
-@click.option("--text-column", default="text", show_default=True, help="With --copy.")
+@click.option(
+    "--id-column",
+    metavar="NAME",
+    default="id",
+    show_default=True,
+    help="With --copy: the ids.",
+)
+@click.option(
+    "--text-column",
+    metavar="NAME",
+    default="text",
+    show_default=True,
+    help="With --copy: the text.",
+)
 @click.option("--license", "license_", metavar="SPDX", help="Of rows that state none; with --copy.")
 @click.option(
     "--tokenizer",

@@ -52,7 +52,7 @@ class Terminal:
     multiple=True,
     help="Your own text: JSON Lines, Parquet or text, plain, gz or zst; more paths may follow.",
 )
-@click.argument("more", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--serve", is_flag=True, help="Keep a server running on the result at the end.")
 @workers_option
 @json_option

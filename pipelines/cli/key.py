@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from pipelines.cli.common import Group
+from pipelines.cli.common import Group, json_option, print_json, say
 
 
 @click.group("key", cls=Group)
@@ -24,7 +22,7 @@ def command() -> None:
     show_default=True,
     help="What the key may do; may be given several times.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 def create(scopes: tuple[str, ...], as_json: bool) -> None:
     """Make a key and print it once, with the line that AWASE_KEYS needs for it.
 
@@ -35,8 +33,8 @@ def create(scopes: tuple[str, ...], as_json: bool) -> None:
     key = create_key()
     pairs = ",".join(f"{scope}:{hash_key(key)}" for scope in dict.fromkeys(scopes))
     if as_json:
-        click.echo(json.dumps({"key": key, "keys": pairs, "scopes": list(scopes)}))
+        print_json({"key": key, "keys": pairs, "scopes": list(scopes)})
         return
     click.echo(f"key         {key}")
     click.echo(f"AWASE_KEYS  {pairs}")
-    click.echo("Give the key to its user; add the pairs to the server's AWASE_KEYS.", err=True)
+    say("give the key to its user; add the pairs to the server's AWASE_KEYS")

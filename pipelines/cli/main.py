@@ -35,10 +35,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Run the whole way once on real text, with a kill and a resume.",
     ),
     "curate": ("pipelines.cli.curate", "Filter and deduplicate text into a dataset version."),
-    "dataset": ("pipelines.cli.dataset", "List, show, verify, alias and import datasets."),
+    "dataset": (
+        "pipelines.cli.dataset",
+        "List, show, verify, alias, annotate and import datasets.",
+    ),
     "tokenizer": ("pipelines.cli.tokenizer", "Train, add and list tokenizers."),
     "tokenize": ("pipelines.cli.tokenize", "Turn a dataset version into a token set."),
-    "mixture": ("pipelines.cli.mixture", "Check, plan, explain, compare and publish mixtures."),
+    "mixture": (
+        "pipelines.cli.mixture",
+        "Start, check, plan, explain, compare, publish and list mixtures.",
+    ),
     "stream": ("pipelines.cli.stream", "Read a plan's tokens from the store or a server."),
     "run": ("pipelines.cli.run", "Create, list, show, branch and skip runs."),
     "serve": ("pipelines.cli.serve", "Serve the store over HTTP."),

@@ -17,7 +17,8 @@ from pipelines.cli.common import (
 )
 from pipelines.cli.mixture_diff import diff
 from pipelines.cli.mixture_init import blends, init, schema
-from pipelines.cli.mixture_plan import explain, open_mixture, plan
+from pipelines.cli.mixture_open import open_mixture, resolver_of
+from pipelines.cli.mixture_plan import explain, plan
 
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def command() -> None:
-    """Check, plan, explain, compare and publish mixtures.
+    """Start, check, plan, explain, compare, publish and list mixtures.
 
     FILE is a YAML file, NAME a published mixture (NAME, NAME@3, NAME@prod).
     """
@@ -65,8 +66,7 @@ def resolve(reference: str, file: str) -> tuple[str | bytes, str]:
     if is_file(reference):
         return file_resolver(reference, file)
     with open_catalog() as catalog:
-        version = catalog.mixture(reference)
-    return version.text, version.reference
+        return resolver_of(catalog)(reference, file)
 
 
 @command.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.common import json_option, open_catalog, print_json
+from pipelines.cli.mixture_open import resolver_of
 
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog
@@ -37,19 +38,13 @@ def diff(before: str, after: str, as_json: bool) -> None:
 
 def _side(catalog: Catalog, name: str) -> tuple[str, str, Mixture]:
     """(reference, text, mixture) of a file or of a published mixture."""
-    from mixtures.extends import file_resolver, is_file, read_document
-    from mixtures.publish import catalog_resolver, read_published
+    from mixtures.extends import is_file, read_document
+    from mixtures.publish import read_published
     from mixtures.spec import read_mixture
 
     if not is_file(name):
         version = catalog.mixture(name)
         return version.reference, version.text, read_published(catalog, version)
-
-    published = catalog_resolver(catalog)
-
-    def resolve(reference: str, file: str) -> tuple[str | bytes, str]:
-        return (file_resolver if is_file(reference) else published)(reference, file)
-
     data = read_document(name)
-    mixture = read_mixture(data, file=name, resolver=resolve)
-    return name, data.decode(), mixture
+    mixture = read_mixture(data, file=name, resolver=resolver_of(catalog))
+    return name, data.decode("utf-8-sig"), mixture

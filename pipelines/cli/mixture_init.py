@@ -21,8 +21,16 @@ from pipelines.cli.options import check_together
     help="Which dataset a source of the blend is, or all of a group. Repeat for each.",
 )
 @click.option("--partial", is_flag=True, help="Leave out sources of the blend without a --map.")
-@click.option("--name", help="Name of the mixture. Default: the file's or the blend's.")
-@click.option("--tokenizer", default="my-tokenizer", show_default=True)
+@click.option(
+    "--name", metavar="NAME", help="Name of the mixture. Default: the file's or the blend's."
+)
+@click.option(
+    "--tokenizer",
+    metavar="NAME[@VERSION]",
+    default="my-tokenizer",
+    show_default=True,
+    help="The mixture's tokenizer.",
+)
 @click.option(
     "--budget",
     metavar="TOKENS",
@@ -40,7 +48,8 @@ def init(
     force: bool,
 ) -> None:
     """Write a commented mixture to FILE to start from; `-` prints it."""
-    from curation.base.errors import Conflict, UsageError
+    from curation.base.errors import Conflict, NotFound, UsageError
+    from curation.base.store import write_atomic
     from mixtures.starter import schema_line, starter, starter_from_blend
 
     target = Path("mixture.yaml" if file == "-" else file)
@@ -62,13 +71,11 @@ def init(
     if file == "-":
         click.echo(line + text, nl=False)
         return
-    try:
-        with target.open("w" if force else "x") as stream:
-            stream.write(line + text)
-    except FileExistsError as error:
-        raise Conflict(f"{file} exists; --force writes over it") from error
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    if target.exists() and not force:
+        raise Conflict(f"{file} exists; --force writes over it")
+    if not target.parent.is_dir():
+        raise NotFound(f"there is no folder {target.parent}")
+    write_atomic(target, (line + text).encode())
     click.echo(f"{file}: edit it, then `awase mixture check {file}`")
 
 

@@ -16,9 +16,9 @@ from pipelines.cli.common import (
     progress_bar,
     workers_option,
 )
+from pipelines.cli.mixture_open import open_mixture
 
 if TYPE_CHECKING:
-    from mixtures.catalog import Catalog
     from mixtures.explain import Line
     from mixtures.plan import Draft, Resolved
     from mixtures.spec import Mixture
@@ -82,24 +82,6 @@ def explain(mixture: str, as_json: bool, workers: int) -> None:
         return
     for line in tree(draft):
         click.echo(line)
-
-
-def open_mixture(catalog: Catalog, name: str) -> tuple[Mixture, str | None]:
-    """The mixture of a file, or of a published reference; with that reference, None for a file."""
-    from mixtures.extends import file_resolver, is_file, read_document
-    from mixtures.spec import read_mixture
-
-    def resolver(text: str, file: str) -> tuple[str | bytes, str]:
-        if is_file(text):
-            return file_resolver(text, file)
-        found = catalog.mixture(text)
-        return found.text, found.reference
-
-    if is_file(name):
-        return read_mixture(read_document(name), file=name, resolver=resolver), None
-    version = catalog.mixture(name)
-    read = read_mixture(version.text, file=version.reference, resolver=resolver)
-    return read, version.reference
 
 
 def _pairs(text: str) -> dict[str, str]:

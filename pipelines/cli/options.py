@@ -36,5 +36,5 @@ def _given(context: click.Context, name: str) -> bool:
 
 def _label(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Argument):
-        return parameter.make_metavar(click.get_current_context()).strip("[].") or "more PATHs"
+        return parameter.make_metavar(click.get_current_context()).strip("[].")
     return max(parameter.opts, key=len)

@@ -20,6 +20,7 @@ from pipelines.cli.options import check_together
 
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog
+    from mixtures.journal import Change
     from mixtures.runs import Run
 
 
@@ -34,7 +35,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("plan")
-@click.option("--id", "identity", metavar="NAME", help="Default: run-<8 digits>.")
+@click.option("--id", "identity", metavar="NAME", help="What to call it. Default: run-<8 digits>.")
 @json_option
 def create(plan: str, identity: str | None, as_json: bool) -> None:
     """Start a run at PLAN."""
@@ -104,8 +105,8 @@ def branch(
     Sources go on from the draws they had. Positions that were handed out cannot change: that is a
     conflict (exit code 5), unless the branch becomes a run of its own with --as.
     """
-    from mixtures.journal import Change, enter, fork
-    from pipelines.cli.mixture_plan import open_mixture
+    from mixtures.journal import Change
+    from pipelines.cli.mixture_open import open_mixture
 
     check_together(apart={"weights": "mixture"}, needs={"restart": "mixture"})
     if weights is None and mixture is None:
@@ -119,10 +120,16 @@ def branch(
             restart=restart,
             reference=reference,
         )
-        if identity is None:
-            _show(enter(catalog, open_store(), run, change), as_json=as_json)
-        else:
-            _show(fork(catalog, open_store(), run, change, id=identity), as_json=as_json)
+        _show(_changed(catalog, run, change, identity), as_json=as_json)
+
+
+def _changed(catalog: Catalog, run: str, change: Change, identity: str | None) -> Run:
+    """The run after the change, or the new run `identity` that begins with it."""
+    from mixtures.journal import enter, fork
+
+    if identity is None:
+        return enter(catalog, open_store(), run, change)
+    return fork(catalog, open_store(), run, change, id=identity)
 
 
 def _sealed(catalog: Catalog, run: str) -> int:
@@ -144,7 +151,9 @@ def _sealed(catalog: Catalog, run: str) -> int:
 
 @command.command()
 @click.argument("run")
-@click.option("--from", "start", type=click.IntRange(min=0), required=True)
+@click.option(
+    "--from", "start", type=click.IntRange(min=0), required=True, help="First position left out."
+)
 @click.option(
     "--to", "end", type=click.IntRange(min=1), required=True, help="First position kept again."
 )
@@ -152,14 +161,11 @@ def _sealed(catalog: Catalog, run: str) -> int:
 @json_option
 def skip(run: str, start: int, end: int, identity: str | None, as_json: bool) -> None:
     """Leave out positions, from --from to the one before --to: data that made a loss spike."""
-    from mixtures.journal import Change, enter, fork
+    from mixtures.journal import Change
 
     change = Change(start=start, skip_to=end)
     with open_catalog() as catalog:
-        if identity is None:
-            _show(enter(catalog, open_store(), run, change), as_json=as_json)
-        else:
-            _show(fork(catalog, open_store(), run, change, id=identity), as_json=as_json)
+        _show(_changed(catalog, run, change, identity), as_json=as_json)
 
 
 def _show(run: Run, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from pipelines.cli.common import json_option, open_catalog, open_store, print_json
+from pipelines.cli.common import json_option, open_catalog, open_store, print_json, say
 from pipelines.cli.options import check_together
 
 if TYPE_CHECKING:
@@ -34,16 +34,29 @@ MAX_COUNT = 1 << 48  # sequences that a plan can have
     type=click.IntRange(0, MAX_COUNT),
     help="Sequences for this rank. Default: 1 as text, else all that are left.",
 )
-@click.option("--rank", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--world", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--rank",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Which rank of --world to read as.",
+)
+@click.option(
+    "--world", type=click.IntRange(min=1), default=1, show_default=True, help="How many ranks."
+)
 @click.option(
     "--url",
     "urls",
     multiple=True,
+    metavar="URL",
     help=f"Read from this server, not the store; several for replicas. Its key: {KEY_VARIABLE}.",
 )
 @click.option(
-    "--split", type=click.Choice(["train", "holdout"]), default="train", show_default=True
+    "--split",
+    type=click.Choice(["train", "holdout"]),
+    default="train",
+    show_default=True,
+    help="Training data, or what `holdout` kept out of it.",
 )
 @click.option(
     "--format",
@@ -85,7 +98,9 @@ def command(
     from awase_client import Cursor, TokenStream
     from pipelines.remote import OPTIONS
 
-    check_together(apart=APART, needs={"as_json": "as_digest documents find"})
+    check_together(apart=APART)
+    if as_json and form in ("npy", "raw"):
+        raise click.UsageError(f"--json and --format {form} do not go together")
     if rank >= world:
         raise click.UsageError(f"--rank {rank} with --world {world}: ranks count from 0")
     store = open_store()
@@ -111,6 +126,8 @@ def command(
         options=OPTIONS,
     ) as stream:
         stream.load_state_dict(Cursor(stream.plan, position))
+        if position >= stream.total:
+            say(f"nothing is left at position {position:,}: {split} ends at {stream.total:,}")
         if count is None and not as_digest and form in (None, "text"):
             count = 1
         batches = islice(stream, count)
@@ -121,7 +138,7 @@ def command(
         elif form == "npy":
             _write_npy(stream, batches, count, sys.stdout.buffer)
         else:
-            _print_text(stream.plan, batches, urls, key=key)
+            _print_text(stream.plan, batches, urls, key=key, as_json=as_json)
 
 
 def _print_digest(
@@ -196,14 +213,22 @@ def _digest(plan: str, urls: Sequence[str], *, key: str | None) -> str:
 
 
 def _print_text(
-    plan: str, batches: Iterator[Batch], urls: Sequence[str], *, key: str | None
+    plan: str, batches: Iterator[Batch], urls: Sequence[str], *, key: str | None, as_json: bool
 ) -> None:
     decode, sources = _decoder(plan, urls, key=key)
-    for batch in batches:
-        source = sources[int(batch.sources[0])] if batch.sources is not None else "?"
-        click.echo(f"# position {int(batch.positions[0])}, source {source}")
-        click.echo(decode(batch.input_ids[0].tolist()))
-        click.echo()
+    shown = (
+        {
+            "position": int(batch.positions[0]),
+            "source": sources[int(batch.sources[0])] if batch.sources is not None else "?",
+            "text": decode(batch.input_ids[0].tolist()),
+        }
+        for batch in batches
+    )
+    if as_json:
+        print_json(list(shown))
+        return
+    for item in shown:
+        click.echo(f"# position {item['position']}, source {item['source']}\n{item['text']}\n")
 
 
 def _decoder(

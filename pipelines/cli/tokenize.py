@@ -12,14 +12,21 @@ from pipelines.cli.common import (
     open_store,
     print_json,
     progress_bar,
+    say,
     short,
     workers_option,
 )
 
 
 @click.command()
-@click.argument("dataset")
-@click.option("--tokenizer", "tokenizer_reference", required=True, metavar="NAME[@VERSION]")
+@click.argument("dataset", metavar="DATASET[@VERSION]")
+@click.option(
+    "--tokenizer",
+    "tokenizer_reference",
+    required=True,
+    metavar="NAME[@VERSION]",
+    help="Whose tokens; `awase tokenizer ls` lists them.",
+)
 @click.option(
     "--megatron",
     type=click.Path(path_type=Path),
@@ -50,7 +57,8 @@ def command(
     if megatron is not None:
         from curation.shards.megatron import export
 
-        export(store, tokens, megatron)
+        for path in export(store, tokens, megatron):
+            say(f"wrote {path}")
     if as_json:
         print_json(tokens.to_document())
         return

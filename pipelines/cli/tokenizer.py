@@ -28,14 +28,18 @@ def command() -> None:
 @click.argument("name")
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
 @click.option(
-    "--vocabulary", type=click.IntRange(300, 1_000_000), default=32_000, show_default=True
+    "--vocabulary",
+    type=click.IntRange(300, 1_000_000),
+    default=32_000,
+    show_default=True,
+    help="Pieces, bytes and special ones included.",
 )
 @click.option(
     "--megabytes",
     type=click.IntRange(1, 10_000),
     default=100,
     show_default=True,
-    help="Lines to train on, shared equally by the datasets.",
+    help="Text to train on at most, an equal share of each dataset.",
 )
 @json_option
 def train(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from awase_client import Batch, TokenStream
-from curation.base.errors import IntegrityError
+from curation.base.errors import IntegrityError, UsageError
 from pipelines.demo.bigram import Bigram
 
 Progress = Callable[[int, int], None]
@@ -93,13 +93,19 @@ def train(
 def holdout_loss(
     source: str | Path, plan: str, model: Bigram, *, pad: int | None
 ) -> tuple[float, float]:
-    """(bigram, unigram) loss on the hold-out split, nats a token; padding does not count."""
+    """(bigram, unigram) loss on the hold-out split, nats a token; padding does not count.
+
+    UsageError where the split is empty.
+    """
     sums = np.zeros(3)
     with TokenStream(source, plan, split="holdout") as stream:
         for batch in stream:
             sums += model.loss(batch.input_ids, pad=pad)
     if not sums[2]:
-        raise IntegrityError(f"plan {plan}: the hold-out split is empty")
+        raise UsageError(
+            f"plan {plan}: no document fell into the hold-out: the text is too short for the demo, "
+            "give more with --input and another --dir"
+        )
     return float(sums[0] / sums[2]), float(sums[1] / sums[2])
 
 

@@ -50,7 +50,7 @@ def test_a_source_that_comes_in_brings_its_licence(catalog: Catalog) -> None:
 
 def test_the_same_document_differs_in_nothing(catalog: Catalog) -> None:
     web = "sources:\n  web: {dataset: web, weight: 3}\n"
-    assert list(compare(catalog, web, web).lines()) == ["m@1 -> m@2"]
+    assert list(compare(catalog, web, web).lines()) == ["m@1 and m@2 are the same"]
 
 
 def test_a_setting_is_shown_old_and_new(catalog: Catalog) -> None:

@@ -84,6 +84,29 @@ def test_verify_ends_in_code_6_and_names_the_file(cli: Cli, web: Path) -> None:
     assert "web@1: part-00000.parquet is sha256:" in cli.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tokenizer", "train", "t", "web", "--vocabulary", "300"),
+        ("curate", "--explain", "web", "1"),
+        ("curate", "RECIPE", "--rescore", "web"),
+        ("curate", "RECIPE", "--rescore", "web", "--write"),
+    ],
+)
+def test_a_damaged_file_is_code_6_wherever_it_is_read(
+    cli: Cli, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": "1", "text": "味噌汁と出汁の話です。"}\n')
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("version: 1\ndatasets: {web: {}}\n")
+    cli("curate", str(recipe), "--input", str(tmp_path / "in.jsonl"), "--workers", "1")
+    for path in cli.root.glob("datasets/web/*/[ap]*.parquet"):
+        path.write_bytes(path.read_bytes()[:-1] + b"X")
+    cli(*(str(recipe) if word == "RECIPE" else word for word in words), code=6)
+    assert "`awase dataset verify web@sha256:" in cli.err
+    assert "Traceback" not in cli.err
+
+
 def test_aliases_move_with_history_and_refuse_a_lost_update(cli: Cli, web: Path) -> None:
     assert "web@prod -> web@1  (revision 1" in cli("dataset", "alias", "web@prod", "1")
     cli("dataset", "alias", "web@prod", "1", "--expect", "0", code=5)

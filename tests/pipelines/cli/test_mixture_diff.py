@@ -34,6 +34,8 @@ def test_a_file_is_compared_with_what_was_published(
     assert "added    wiki: wiki, 200 tokens, ? epochs, 25%, ?" in out
     assert "changed  web: 800 tokens, ? epochs, 100% -> 600 tokens, ? epochs, 75%" in out
     assert "+  wiki: {dataset: wiki, weight: 1}" in out
+    assert run(["mixture", "diff", "blend", "blend@1"]) == 0
+    assert capsys.readouterr().out == "blend@1 and blend@1 are the same\n"
     assert run(["mixture", "diff", "blend", "blend@1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["lines"] == []
 

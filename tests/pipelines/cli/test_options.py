@@ -25,7 +25,7 @@ WAYS: dict[str, tuple[click.Command, list[str]]] = {
     "stream": (
         stream.command,
         [
-            "plan position count rank world urls split form",
+            "plan position count rank world urls split form as_json",
             "plan position count rank world urls split as_digest as_json",
             "plan position count rank world split documents as_json",
             "plan split find as_json",
@@ -105,8 +105,11 @@ def test_there_are_many_such_pairs() -> None:
         (["r.yaml", "--partition", "x", "--input", "x"], "--partition and --executor local"),
         (["r.yaml", "--executor", "ray", "--time", "1"], "--time and --executor ray"),
         (["r.yaml", "--executor", "slurm"], "--executor slurm needs --partition"),
+        (["abcdef", "--json", "--format", "raw"], "--json and --format raw do not go together"),
+        (["abcdef", "--json", "--format", "npy"], "--json and --format npy do not go together"),
     ],
 )
 def test_values_that_rule_an_option_out(words: list[str], said: str) -> None:
-    done = CliRunner().invoke(curate.command, words)
+    command = stream.command if words[0] == "abcdef" else curate.command
+    done = CliRunner().invoke(command, words)
     assert (done.exit_code, said in done.stderr) == (2, True), done.stderr

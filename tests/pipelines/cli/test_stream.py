@@ -101,6 +101,18 @@ def test_text_needs_a_server_and_nothing_else(
     assert headers == [f"# position {n}, source ja" for n in (4, 6, 8, 10)]
     assert any(text in own.decode() for text in TEXTS[:4])
     assert call(plan, "--url", url) == call(plan, store=store) != own
+    document = json.loads(call(plan, *there, "--json", store=store))
+    assert [item["position"] for item in document] == [4, 6, 8, 10]
+    shown = [f"# position {x['position']}, source {x['source']}\n{x['text']}\n\n" for x in document]
+    assert "".join(shown) == own.decode()
+
+
+def test_a_position_past_the_end_is_an_empty_answer_and_a_word_on_stderr(
+    store: Store, plan: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--json", "--digest", "--format=raw"):
+        assert run(["--store", str(store.root), "stream", plan, "--position", "40", option]) == 0
+        assert capfd.readouterr().err == "nothing is left at position 40: train ends at 40\n"
 
 
 def test_arrays_and_digests_are_the_engines(store: Store, plan: str, url: str, call: Call) -> None:
@@ -138,11 +150,11 @@ def test_what_cannot_be_read_ends_in_a_code_and_one_line(
         (4, [zeros, "--url", url], "answered 404"),
         (4, ["run:none", "--url", url], "run 'none' does not exist"),
         (2, ["abcd"], "is not a digest"),
-        (4, ["abcdef"], "abcdef"),
+        (4, ["abcdef"], "`awase mixture plan` makes one"),
         (2, [plan, "--rank", "2", "--world", "2"], "ranks count from 0"),
         (2, [plan, "--count", "1" + "0" * 30], "is not in the range"),
         (2, [plan, "--digest", "--format", "raw"], "--digest and --format do not go together"),
-        (2, [plan, "--url", "ftp://x"], "give it as http"),
+        (2, [plan, "--url", "ftp://x"], "http(s) URLs, not"),
     ):
         found = call(*arguments, code=code).decode()
         assert message in found
