@@ -62,6 +62,7 @@ class Outcome:
     """What the summary is made of; every figure was measured in this run."""
 
     versions: tuple[DatasetManifest, ...]
+    report: Path  # of the curation, one HTML file
     tokens: dict[str, int]
     plan: Plan
     received: GlobalStream
@@ -78,7 +79,7 @@ def run_demo(folder: Path, inputs: Sequence[Path], screen: Screen, *, workers: i
         screen.step(1, "Text")
         files = list(inputs) or fetch(folder / "raw", screen.say)
         screen.step(2, "Curate")
-        versions = clean(store, files, screen, workers=workers)
+        versions, report = clean(store, files, screen, workers=workers)
         screen.step(3, "Tokenize")
         tokenizer = get_tokenizer(store, catalog, versions, screen)
         tokens = {}
@@ -97,7 +98,7 @@ def run_demo(folder: Path, inputs: Sequence[Path], screen: Screen, *, workers: i
         received, losses = serve_and_train(store, plan, tokenizer, screen, folder)
         digest = received.digest.hexdigest()
         check_digest(store, plan, received, screen)
-    return Outcome(tuple(versions), tokens, plan, received, digest, losses, folder)
+    return Outcome(tuple(versions), report, tokens, plan, received, digest, losses, folder)
 
 
 @contextmanager
@@ -138,8 +139,8 @@ def fetch(folder: Path, say: Callable[[str], None]) -> list[Path]:
 
 def clean(
     store: Store, files: Sequence[Path], screen: Screen, *, workers: int
-) -> list[DatasetManifest]:
-    """Step 2: one run of the recipe gives a version for each language."""
+) -> tuple[list[DatasetManifest], Path]:
+    """Step 2: one run of the recipe gives a version for each language, and its report."""
     with screen.bar("curating") as bar:
         results = curate(
             RECIPE,
@@ -162,7 +163,7 @@ def clean(
             f"no document was kept for {', '.join(empty)}: the demo needs Japanese and English "
             "text; `awase dataset show` lists the reasons of what was dropped"
         )
-    return [result.manifest for result in results]
+    return [result.manifest for result in results], results[0].report
 
 
 def get_tokenizer(

@@ -36,6 +36,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
             name: {"bigram": bigram, "unigram": unigram}
             for name, (bigram, unigram) in outcome.losses.items()
         },
+        "report": str(outcome.report),
         "folder": str(outcome.folder),
     }
 
@@ -64,6 +65,7 @@ def lines(outcome: Outcome) -> list[str]:
         f"received    {outcome.received.position:,} sequences: {shares}",
         f"hold-out    {losses[0]:.3f} nats a token, unigram {losses[1]:.3f}",
         f"stream      sha256 {outcome.digest}, the same killed and resumed as in one go",
+        f"report      {outcome.report}",
         f"store       {store}",
         f"plan        {outcome.plan.digest}",
         "",
