@@ -98,7 +98,8 @@ def command(
 ) -> None:
     """Filter and deduplicate text into dataset versions, as RECIPE says.
 
-    A killed or interrupted run is finished by the same command; a run that is done returns at once.
+    Each PATH after --input is one more input. A killed or interrupted run is finished by the same
+    command; a run that is done returns at once.
     """
     check_together(apart=APART, needs=NEEDS)
     if executor == "local" and workers > 1 and recipe and not (rescore or dry_run or explain):
