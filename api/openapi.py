@@ -42,6 +42,21 @@ _ERROR = {
 }
 
 
+_NOT_CONDITIONAL = {"get_lease", "get_plan_job"}  # they tell of something that moves
+
+
+def _condition(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+_IF_CHANGED = _condition("If-None-Match", "ETags; 304 where one is that of the answer")
+_IF_SAME = [
+    _condition("If-Match", "ETags, or *: 412 where none is that of what is there"),
+    _condition("If-None-Match", "*: 412 where something is there"),
+]
+
+
 def document_of(app: FastAPI) -> dict[str, Any]:
     """The document of `app`; made once, the same for the same code."""
     if app.openapi_schema is None:
@@ -67,9 +82,20 @@ def _build(app: FastAPI) -> dict[str, Any]:
             operation["operationId"] = route.name
             operation["responses"].pop("422", None)  # FastAPI's own shape, which we never send
             operation["responses"]["default"] = _ERROR
+            if route.path.startswith("/v1/") and route.name not in _NOT_CONDITIONAL:
+                _conditions(operation, method)
             scopes = sorted(declared.scopes) if declared else []
             operation["x-scopes"] = scopes
             operation["security"] = [{"key": []}] if scopes else []
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     return document
+
+
+def _conditions(operation: dict[str, Any], method: str) -> None:
+    """Add the headers that `api.caching` reads, and what they may lead to."""
+    if method == "GET":
+        operation.setdefault("parameters", []).append(_IF_CHANGED)
+        operation["responses"]["304"] = {"description": "what the caller has is what there is"}
+    elif method == "PUT":
+        operation.setdefault("parameters", []).extend(_IF_SAME)

@@ -21,6 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from awase_client.errors import AwaseClientError, CorruptStore, PlanMismatch
 from curation.base.errors import AwaseError, InvalidDocument
@@ -129,7 +130,17 @@ async def _http(request: Request, error: Exception) -> Response:
     detail = str(error.detail)
     if detail == HTTPStatus(error.status_code).phrase:  # Starlette's own words say little
         detail = f"{detail}: {request.method} {request.url.path}"
-    return respond(request, Problem(error.status_code, code, detail, headers=error.headers))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return respond(request, Problem(error.status_code, code, detail, headers=headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path takes (RFC 9110 §15.5.6); Starlette names the methods of its first route."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.path_regex.match(request.url.path)]
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ from api.caching import etag_of, expected_digest, json_response
 from api.deps import CatalogDep, SettingsDep, StoreDep, require
 from api.jobs import Runner
 from api.paging import PageDep
-from api.problems import Problem
+from api.problems import CODES, Problem
 from curation.base.digest import digest_of
 from curation.base.errors import NotFound
 from mixtures.catalog import Catalog, MixtureVersion
@@ -26,11 +26,24 @@ router = APIRouter(prefix="/v1/mixtures", tags=["mixtures"])
 READ = Depends(require("read"))
 WRITE = Depends(require("write"))
 
+# What programs call YAML, and what curl and urllib send where nobody says what a body is.
+_KINDS = frozenset(f"application/{name}" for name in ("yaml", "x-yaml", "json", "octet-stream")) | {
+    "text/yaml",
+    "text/x-yaml",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+}
+
 _YAML: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {"application/yaml": {"schema": {"type": "string"}}},
     }
+}
+
+
+_UNDER_WAY: dict[int | str, dict[str, Any]] = {
+    202: {"description": "under way: ask again at Location"}
 }
 
 
@@ -51,13 +64,21 @@ def list_mixtures(catalog: CatalogDep, page: PageDep) -> Response:
     return page.respond([_summary(item) for item in shown], last)
 
 
-@router.put("/{name}", dependencies=[WRITE], openapi_extra=_YAML)
+@router.put(
+    "/{name}",
+    dependencies=[WRITE],
+    openapi_extra=_YAML,
+    responses={201: {"description": "a new version"}},
+)
 async def put_mixture(request: Request, catalog: CatalogDep, name: str) -> Response:
     """Publish the YAML in the body: 201 with a new version, 200 with the one that has this text.
 
     A document with problems is refused with all of them, each with line and column. If-Match with
     the newest version's ETag (or If-None-Match: *) refuses with 412 where another is newest.
     """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and kind not in _KINDS:
+        raise Problem(415, CODES[415], f"a mixture is application/yaml, not {kind[:100]}")
     body = await request.body()
     return await run_in_threadpool(_publish, request, catalog, name, body)
 
@@ -129,7 +150,7 @@ def get_mixture_diff(
     return json_response(request, diff(catalog, sides[0], sides[1]).document())
 
 
-@router.post("/{name}/plan", dependencies=[WRITE])
+@router.post("/{name}/plan", dependencies=[WRITE], status_code=201, responses=_UNDER_WAY)
 def post_plan(
     request: Request,
     catalog: CatalogDep,
@@ -158,7 +179,7 @@ def post_plan(
     return _answer(name, job)
 
 
-@router.get("/{name}/plan/{job}", dependencies=[READ])
+@router.get("/{name}/plan/{job}", dependencies=[READ], status_code=201, responses=_UNDER_WAY)
 def get_plan_job(request: Request, name: str, job: str) -> Response:
     """How the making of a plan stands: 202 while it goes on, then the plan or what went wrong."""
     runner: Runner = request.app.state.runner

@@ -45,7 +45,7 @@ class NewEntry(BaseModel):
     )
 
 
-@router.post("", dependencies=[_WRITE])
+@router.post("", dependencies=[_WRITE], status_code=201)
 def post_run(catalog: CatalogDep, body: NewRun) -> Response:
     """Start a run: 201; 409 where the id is taken."""
     run = Runs(catalog).create(body.plan, id=body.id)
@@ -65,7 +65,7 @@ def get_run(request: Request, catalog: CatalogDep, id: str) -> Response:
     return json_response(request, Runs(catalog).get(id).to_document())
 
 
-@router.post("/{id}/entries", dependencies=[_WRITE])
+@router.post("/{id}/entries", dependencies=[_WRITE], status_code=201)
 def post_entry(catalog: CatalogDep, store: StoreDep, id: str, body: NewEntry) -> Response:
     """Continue the run with a change: 409 where `from` is below the sealed mark."""
     if body.plan is not None:

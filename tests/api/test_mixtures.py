@@ -51,6 +51,17 @@ def test_a_new_text_is_a_new_version_and_the_same_text_is_not(client: TestClient
     assert [(item["name"], item["version"]) for item in listed] == [("blend", 2)]
 
 
+@pytest.mark.parametrize("kind", ["image/png", "text/html; charset=utf-8", "multipart/form-data"])
+def test_a_body_that_says_it_is_no_yaml_is_refused(client: TestClient, kind: str) -> None:
+    answer = client.put("/v1/mixtures/blend", content=TEXT, headers={"Content-Type": kind})
+    document = problem(answer)
+    assert (document["status"], document["code"]) == (415, "unsupported-media-type")
+    assert str(document["detail"]).endswith(f"not {kind.partition(';')[0]}")
+    for good in ("application/yaml", "text/x-yaml; charset=utf-8", "TEXT/PLAIN"):
+        headers = {"Content-Type": good}
+        assert client.put("/v1/mixtures/blend", content=TEXT, headers=headers).is_success
+
+
 def test_problems_of_a_document_carry_lines_and_columns(client: TestClient) -> None:
     text = TEXT.replace("weight: 3", "wieght: 3").replace("budget: 800", "budget: many")
     document = problem(client.put("/v1/mixtures/blend", content=text))

@@ -48,3 +48,15 @@ def test_the_document_is_served_without_a_key(guarded: TestClient) -> None:
     answer = guarded.get("/openapi.json")
     assert answer.status_code == 200
     assert answer.json()["openapi"].startswith("3.1")
+
+
+def test_statuses_and_conditions_that_are_sent_are_written_down() -> None:
+    found = {op["operationId"]: op for _, _, op in operations(document_of(create_app(Settings())))}
+    statuses = {name: set(op["responses"]) - {"default"} for name, op in found.items()}
+    assert statuses["put_mixture"] == {"200", "201"}
+    assert statuses["post_plan"] == statuses["get_plan_job"] == {"201", "202"}
+    assert statuses["post_run"] == statuses["post_entry"] == {"201"}
+    assert statuses["get_tokens"] == statuses["list_datasets"] == {"200", "304"}
+    assert statuses["get_lease"] == {"200"}
+    headers = [item["name"] for item in found["put_alias"]["parameters"] if item["in"] == "header"]
+    assert headers == ["If-Match", "If-None-Match"]

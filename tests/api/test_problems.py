@@ -157,3 +157,15 @@ def test_a_path_that_points_elsewhere_is_refused(
     answer = client.get(path.format(payload))
     assert 400 <= answer.status_code < 500
     problem(answer)
+
+
+def test_a_method_that_a_path_has_not_is_told_all_that_it_has(client: TestClient) -> None:
+    for path, allowed in {
+        "/v1/datasets": "GET",
+        "/v1/datasets/web/aliases/prod": "GET, PUT",
+        "/v1/runs": "GET, POST",
+        "/v1/mixtures/base": "GET, PUT",
+    }.items():
+        answer = client.delete(path)
+        assert problem(answer)["status"] == 405
+        assert answer.headers["allow"] == allowed, path
