@@ -14,14 +14,19 @@ does importing it do anything.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import secrets
+import shutil
 import signal
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from curation.base.arrow import leave_pandas_out
+from curation.decontaminate import INDEXES
 
 _RECIPE = "AWASE_WARM_RECIPE"
 _FOLDER = "AWASE_WARM_FOLDER"  # from which the recipe's paths are looked up
@@ -40,6 +45,10 @@ def start(recipe: str | Path | None = None) -> None:
     from multiprocess import forkserver, resource_tracker
 
     resource_tracker.ensure_running()  # which unblocks signals, once it has been started
+    if INDEXES not in os.environ:  # made when the first index is
+        folder = os.path.join(tempfile.gettempdir(), f"awase-indexes-{secrets.token_hex(8)}")
+        os.environ[INDEXES] = folder
+        atexit.register(_remove, folder, os.getpid())
     forkserver.set_forkserver_preload(_MODULES)
     os.environ[_RECIPE], os.environ[_FOLDER] = _text(recipe)
     # Ctrl-C is the command's, also while the server imports what comes before this module
@@ -50,6 +59,11 @@ def start(recipe: str | Path | None = None) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.environ.pop(_RECIPE, None)
         os.environ.pop(_FOLDER, None)
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _text(recipe: str | Path | None) -> tuple[str, str]:

@@ -12,7 +12,6 @@ a template ("answer the following question") and is not looked for; counted wher
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +27,6 @@ from curation.kernels.buffers import utf8_view
 from curation.kernels.gram_index import group, hashes_of, words_of
 
 MAX_UNITS = 50_000_000  # of all sets; an index takes about 50 bytes a unit
-MAX_INDEXES = 64  # of steps in a process; past it they would be built anew for each batch
 Integers = npt.NDArray[np.int64]
 
 
@@ -114,9 +112,8 @@ class Index:
         return (folding(), clusters, spec.words, *kinds, work)
 
 
-@functools.lru_cache(maxsize=MAX_INDEXES)
-def load_index(spec: Spec) -> Index:
-    """Read the sets and build their index; once in a process."""
+def read_index(spec: Spec) -> Index:
+    """Read the sets and build their index."""
     texts: list[str] = []
     places: list[tuple[int, int, str]] = []  # set, record, name
     records = 0

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.base.errors import UsageError
-from curation.decontaminate.index import Coverage, Index, Spec, load_index
+from curation.decontaminate.index import Coverage, Index, Spec
 from curation.decontaminate.note import NOTED, note
 from curation.decontaminate.sets import EvaluationSet
+from curation.decontaminate.shared import load_index
 from curation.kernels import overlap
 from curation.kernels.buffers import utf8_view
 from curation.rules.base import RuleStep, fraction, integer, ratio

@@ -10,8 +10,9 @@ import pytest
 import zstandard
 
 from curation.base.errors import Failed, InvalidDocument, UsageError
-from curation.decontaminate import index, sets
+from curation.decontaminate import INDEXES, index, sets, shared
 from curation.decontaminate.sets import EvaluationSet, read_items, resolve
+from curation.decontaminate.shared import load_index
 from curation.decontaminate.step import Decontaminate
 from curation.recipe import Recipe, parse_recipe
 
@@ -147,9 +148,35 @@ def test_files_and_sets_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatc
         Decontaminate(sets=[EvaluationSet("s", str(table), ("q",))], action="drop")
 
 
-def test_a_file_that_changes_behind_the_step_is_not_read(folder: Path) -> None:
+def test_a_file_that_changes_behind_the_step_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(INDEXES, raising=False)
     step = Decontaminate(sets=[EvaluationSet("s", str(folder / "e.txt"))], action="drop")
-    index.load_index.cache_clear()  # another process
+    load_index.cache_clear()  # another process
     (folder / "e.txt").write_text("昨日の夜に降った雪はもう残っていません\n", "utf-8")
     with pytest.raises(Failed, match="changed since the recipe was read"):
         step.score(pa.array([QUESTION], pa.large_string()), {})
+
+
+def test_a_command_builds_an_index_once_and_maps_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = EvaluationSet("s", str(folder / "e.jsonl"), ("q",))
+    texts = pa.array([f"問題です。{QUESTION}の答えは何か", "別の文"], pa.large_string())
+
+    def scores() -> list[list[object]]:
+        load_index.cache_clear()  # another process
+        step = Decontaminate(sets=[source], action="drop", common=13)
+        return [values.to_pylist() for values in step.score(texts, {}).scores.values()]
+
+    monkeypatch.delenv(INDEXES, raising=False)
+    own = scores()
+    assert own[0][0] > 0  # type: ignore[operator]
+    monkeypatch.setenv(INDEXES, str(folder / "indexes"))
+    assert scores() == own
+    monkeypatch.setattr(shared, "read_index", None)  # it is there
+    assert scores() == own
+    monkeypatch.undo()
+    monkeypatch.setenv(INDEXES, str(folder / "e.jsonl"))  # no folder can be made there
+    assert scores() == own
