@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -120,11 +120,17 @@ def of_catalog(catalog: Catalog) -> Iterator[Check]:
     """The index: does it open, does it know what the store holds."""
     with catalog.database.write():
         pass  # takes the write lock: TryAgain where it cannot be had
-    counts = catalog.counts()
-    words = ", ".join(f"{count} {name}" for name, count in counts.items())
-    yield Check("catalog", "ok", f"{catalog.database.dialect}: {words}")
+    yield Check("catalog", "ok", f"{catalog.database.dialect}: {in_words(catalog.counts())}")
     for line in catalog.unregistered():
         yield Check("catalog", "problem", f"{line}: run `awase doctor --rebuild`")
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """`4 dataset versions, 1 run`: counts by their plural."""
+    return ", ".join(
+        f"{count:,} {name.removesuffix('s') if count == 1 else name}"
+        for name, count in counts.items()
+    )
 
 
 def examine(store: Store) -> list[Check]:

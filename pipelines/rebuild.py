@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from curation.base.errors import Failed
-from curation.base.store import Store
+from curation.base.store import Store, disk_errors
 from mixtures.catalog import Catalog
 from mixtures.catalog.database import ENVIRONMENT
 from mixtures.catalog.rebuild import Rebuilt
@@ -24,9 +24,10 @@ def rebuild_catalog(store: Store, *, say: Callable[[str], None]) -> Rebuilt:
         while aside.exists():
             number += 1
             aside = store.catalog_path.with_name(f"catalog.db.damaged-{number}")
-        store.catalog_path.rename(aside)
-        for ending in ("-wal", "-shm"):
-            store.catalog_path.with_name(f"catalog.db{ending}").unlink(missing_ok=True)
+        with disk_errors(store.catalog_path):
+            store.catalog_path.rename(aside)
+            for ending in ("-wal", "-shm"):
+                store.catalog_path.with_name(f"catalog.db{ending}").unlink(missing_ok=True)
         say(f"catalog.db could not be read and is now {aside}")
         catalog = Catalog.open(store)
     with catalog:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -119,17 +120,34 @@ def _block(columns: Sequence[str], row: Sequence[str]) -> str:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing elsewhere; call it with (done, total)."""
+def progress_bars() -> Iterator[Callable[[str, int, int | None], None] | None]:
+    """Bars on a terminal, one a phase; call it with (phase, done, total). None elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(label, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        phases: dict[str, TaskID] = {}
+
+        def update(phase: str, done: int, total: int | None) -> None:
+            if phase not in phases:
+                phases[phase] = shown.add_task(phase, total=total)
+            shown.update(phases[phase], completed=done, total=total)
+
+        yield update
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal from now on, nothing elsewhere; call it with (done, total)."""
+    with progress_bars() as update:
+        if update is None:
+            yield lambda done, total: None
+            return
+        update(label, 0, None)
+        yield partial(update, label)
 
 
 def short(digest: str) -> str:

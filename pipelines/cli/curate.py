@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +15,14 @@ from pipelines.cli.common import (
     open_store,
     print_json,
     print_table,
+    progress_bars,
     say,
     workers_option,
 )
 from pipelines.cli.options import check_together
 
 if TYPE_CHECKING:
-    from pipelines.curate import CurateResult, Progress
+    from pipelines.curate import CurateResult
     from pipelines.executors import Executor
 
 SLURM_TIME = "04:00:00"
@@ -129,7 +128,7 @@ def command(
     _check_executor(executor, partition, time_limit)
     store = open_store()
     _say_left_out(recipe, inputs)
-    with bars() as progress:
+    with progress_bars() as progress:
         if task is not None and tasks is not None:
             plan = plan_run(recipe, list(inputs), store, workers=workers, progress=progress)
             done = curate_share(plan, task, tasks, workers=workers, progress=progress)
@@ -269,26 +268,3 @@ def _document(result: CurateResult) -> dict[str, Any]:
         "unreadable_records": result.unreadable,
         "report": str(result.report),
     }
-
-
-@contextmanager
-def bars() -> Iterator[Progress | None]:
-    """One bar a phase on a terminal, nothing elsewhere."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
-
-    with Bars(console=Console(stderr=True), transient=True) as shown:
-        phases: dict[str, TaskID] = {}
-
-        def update(phase: str, done: int, total: int) -> None:
-            if phase not in phases:
-                phases[phase] = shown.add_task(phase, total=total)
-            shown.update(phases[phase], completed=done, total=total)
-
-        yield update

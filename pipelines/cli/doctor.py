@@ -21,7 +21,7 @@ def command(rebuild: bool, as_json: bool) -> None:
     plans and runs from the store, with how far each run was handed out.
     """
     from curation.base.errors import Failed
-    from pipelines.doctor import examine
+    from pipelines.doctor import examine, in_words
     from pipelines.rebuild import rebuild_catalog
 
     store = open_store()
@@ -32,8 +32,8 @@ def command(rebuild: bool, as_json: bool) -> None:
         document["rebuilt"] = {"counts": report.counts, "problems": report.problems}
         problems += report.problems
         if not as_json:
-            words = ", ".join(f"{count} {what}" for what, count in report.counts.items())
-            click.echo(f"rebuilt the catalog: {words or 'the store is empty'}")
+            words = in_words(report.counts) or "the store is empty"
+            click.echo(f"rebuilt the catalog: {words}")
     checks = examine(store)
     problems += [f"{check.name}: {check.found}" for check in checks if check.level == "problem"]
     if as_json:

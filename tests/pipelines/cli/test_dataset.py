@@ -145,7 +145,7 @@ def test_doctor_rebuilds_a_catalog_that_cannot_be_read(cli: Cli, web: Path) -> N
     (cli.root / "catalog.db").write_bytes(b"\x00broken" * 1000)
     cli("dataset", "ls", code=1)
     assert "doctor --rebuild" in cli.err
-    assert "1 dataset versions" in cli("doctor", "--rebuild")
+    assert "1 dataset version" in cli("doctor", "--rebuild")
     assert "catalog.db.damaged" in cli.err
     assert cli.json("dataset", "alias", "web@prod")["version"] == 1
 

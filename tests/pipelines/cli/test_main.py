@@ -14,11 +14,13 @@ import termios
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli.main import run
+from pipelines.cli.reference import walk
 
 AWASE = [sys.executable, "-m", "pipelines"]
 
@@ -132,6 +134,23 @@ def test_a_table_on_a_pipe_begins_with_its_head_and_has_no_space_at_line_ends(st
     assert lines[0].split()[:2] == ["dataset", "aliases"]
     assert [line for line in lines if line != line.rstrip()] == []
     assert len(lines) == 3
+
+
+def test_bars_are_for_terminals_alone(store: Path) -> None:
+    command = ["--store", str(store), "dataset", "verify", "web"]
+    assert "\x1b[" in "".join(on_terminal(command, columns=80))
+    done = shell(store, "awase dataset verify web")
+    assert (done.stdout, done.stderr) == ("web@1: 2 files, all as committed\n", "")
+
+
+def test_every_command_that_shows_a_result_takes_json() -> None:
+    without = {
+        context.command_path
+        for context in walk()
+        if not isinstance(context.command, click.Group)
+        and all(parameter.name != "as_json" for parameter in context.command.params)
+    }
+    assert without == {"awase mixture init", "awase mixture schema", "awase serve"}
 
 
 @pytest.mark.parametrize("noun", ["dataset", "tokenizer", "mixture", "run"])
