@@ -56,7 +56,7 @@ class Source:
         self.inputs = inputs
         self.options = options
         self._progress = progress
-        self.raw = _common_schema(paths)
+        self.raw = _common_schema(paths, options)
         self.schema = self._schema()
         self.rows_of = [pq.read_metadata(path).num_rows for path in paths]
 
@@ -84,9 +84,9 @@ class Source:
         done, total = 0, sum(self.rows_of)
         for place, path in enumerate(self.paths):
             row = 0
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(BLOCK_ROWS):
-                    _check_nulls(path, row, batch, self.options.text_column)
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                for batch in _whole(path, file.iter_batches(BLOCK_ROWS)):
+                    _check_nulls(path, row, batch, self.options)
                     yield place, row, batch
                     row += len(batch)
                     done += len(batch)
@@ -134,7 +134,7 @@ def input_of(path: Path) -> Input:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _common_schema(paths: Sequence[Path]) -> pa.Schema:
+def _common_schema(paths: Sequence[Path], options: Options) -> pa.Schema:
     """The columns that all files have; UsageError names the first file that differs and where."""
     first: pa.Schema | None = None
     for path in paths:
@@ -156,12 +156,31 @@ def _common_schema(paths: Sequence[Path]) -> pa.Schema:
     for item in first:
         text = pa.types.is_string(item.type) or pa.types.is_large_string(item.type)
         if item.name in (*TEXT_COLUMNS, *COUNTED) and not text:
-            raise UsageError(f"{paths[0]}: column {item.name!r} is {item.type}, expected string")
+            numbers = item.name == "id" and pa.types.is_integer(item.type)
+            if numbers and options.copy:
+                continue
+            hint = ": --copy writes numbers as text" if numbers else ""
+            raise UsageError(
+                f"{paths[0]}: column {item.name!r} is {item.type}, expected string{hint}"
+            )
     return first
 
 
-def _check_nulls(path: Path, row: int, batch: pa.RecordBatch, text: str) -> None:
-    for name in (text, "id"):
+def _whole(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches of a file; UsageError where it is damaged."""
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as error:
+            raise UsageError(f"{path} is damaged and cannot be read ({error})") from error
+        if batch is None:
+            return
+        yield batch
+
+
+def _check_nulls(path: Path, row: int, batch: pa.RecordBatch, options: Options) -> None:
+    """UsageError names the first null; a copy gives ids of its own where there is none."""
+    for name in (options.text_column,) if options.copy else (options.text_column, "id"):
         if name in batch.schema.names and batch.column(name).null_count:
             place = row + int(np.flatnonzero(pc.is_null(batch.column(name)).to_numpy(False))[0])
             raise UsageError(f"{path}, row {place}: column {name!r} is null")
@@ -170,7 +189,8 @@ def _check_nulls(path: Path, row: int, batch: pa.RecordBatch, text: str) -> None
 def _ids(given: Any, file_digest: str, first: int, count: int, seen: set[bytes]) -> Iterator[str]:
     for place in range(count):
         own = hashlib.sha256(f"{file_digest}:{first + place}".encode()).hexdigest()[:32]
-        name = own if given is None else str(given[place].as_py())
+        value = None if given is None else given[place].as_py()
+        name = own if value in (None, "") else str(value)
         key = hashlib.blake2b(name.encode(), digest_size=16).digest()
         if key in seen:
             name = f"{name}-{own}"

@@ -116,12 +116,37 @@ def test_repeated_ids_are_refused_in_place_and_told_apart_in_a_copy(
     assert len(set(ids)) == 3
 
 
+@pytest.mark.parametrize("column", ["id", "doc_id"])
+def test_a_copy_writes_numbers_as_ids_and_gives_one_where_there_is_none(
+    store: Store, catalog: Catalog, tmp_path: Path, column: str
+) -> None:
+    """A null was the id "None"; numbers were refused in a column called id, and only there."""
+    given = [2**62, 7, None, None]
+    path = write(tmp_path / "x.parquet", [{column: value, "text": "x"} for value in given])
+    version = import_parquet(store, catalog, "web", [path], Options(copy=True, id_column=column))
+    ids = [
+        row["id"] for batch in iter_batches(store, version.manifest) for row in batch.to_pylist()
+    ]
+    assert ids[:2] == [str(2**62), "7"]
+    assert [len(name) for name in ids[2:]] == [32, 32]
+    assert len(set(ids)) == 4
+
+
+def test_a_damaged_file_is_named(store: Store, catalog: Catalog, files: list[Path]) -> None:
+    data = bytearray(files[1].read_bytes())
+    place = pq.ParquetFile(files[1]).metadata.row_group(0).column(1).data_page_offset
+    data[place : place + 200] = bytes(200)
+    files[1].write_bytes(data)
+    with pytest.raises(UsageError, match=r"b.parquet is damaged and cannot be read \("):
+        import_parquet(store, catalog, "web", files)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         ([{"id": "a", "body": "x"}], r"x.parquet has no column 'text'; there are id, body"),
         ([{"text": "x"}], r"x.parquet has no column 'id': add --copy"),
-        ([{"id": 7, "text": "x"}], r"column 'id' is int64, expected string"),
+        ([{"id": 7, "text": "x"}], r"column 'id' is int64, expected string: --copy writes"),
         ([{"id": "a", "text": "x"}, {"id": "b", "text": None}], r"row 1: column 'text' is null"),
     ],
 )
