@@ -80,9 +80,13 @@ _KINDS = _kinds()
 @njit(nogil=True)
 def _decode(b, i, e, cp, kinds, prefix, row):  # type: ignore[no-untyped-def]
     """Write the characters of b[i:e], their kinds and the hashes of their prefixes, and count their
-    classes; (how many there are, how many pieces of text they make at most)."""
+    classes; (how many there are, how many different sentences or lines they make at most).
+
+    A run of ends ends one sentence, a run of line ends one line and blank ones, which are equal: so
+    a text of them needs no table as long as itself."""
     n = 0
-    ends = 1
+    ends = 2  # what stands behind the last, and the blank line
+    last = 0
     while i < e:
         code, width = decode(b, i)
         kind = _KINDS[code] if code < 65536 else np.uint8(0)
@@ -90,7 +94,9 @@ def _decode(b, i, e, cp, kinds, prefix, row):  # type: ignore[no-untyped-def]
         kinds[n] = kind
         prefix[n + 1] = prefix[n] * BASE + np.uint64(code) + np.uint64(1)
         row[kind & _CLASS] += 1
-        ends += code == 10 or kind & (_END | _DOTS) != 0
+        sign = (code == 10) + 2 * (kind & (_END | _DOTS) != 0)
+        ends += (sign != 0) & (sign != last)
+        last = sign
         n += 1
         i += width
     row[LETTERS] = n

@@ -191,13 +191,23 @@ MARKS = [
 ]
 
 
+WEIGHTS = [
+    (0, 1, 0, 1, 0, 0, 0),
+    (1, 9, 9, 9, 9, 0, 0),
+    (1, 1, 1, 1, 1, 1, 1),
+    (9, 1, 0, 9, 0, 1, 1),
+]
+
+
 @pytest.mark.parametrize(
     ("step", "lines"),
     [(load_profile("swallow-v1")[0], published_lines), (Japanese(), readers_lines)],
     ids=["published", "a-readers"],
 )
 def test_statistics_are_those_of_plain_python(step, lines):
-    texts = TEXTS + MARKS
+    """Long texts of little but ends and line ends fill the tables for sentences and lines."""
+    full = ["".join(DRAW.choices("a。！\n．」 ", weights, k=4000)) for weights in WEIGHTS]
+    texts = TEXTS + MARKS + full
     scores = step.score(pa.array(texts, pa.large_string()), {}).scores
     for row, text in enumerate(texts):
         expected = statistics(text, lines(text))
