@@ -43,9 +43,18 @@ class Group(click.Group):
 
 def open_store() -> Store:
     """The store named by --store or AWASE_STORE, else ./awase-store."""
+    from curation.base.errors import UsageError
     from curation.base.store import Store
 
-    return Store.from_environment()
+    store = Store.from_environment()
+    try:
+        str(store.root).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"store {store.root}: the path is not UTF-8; use a UTF-8 locale (LC_ALL=C.UTF-8), or "
+            "another path"
+        ) from error
+    return store
 
 
 @contextmanager

@@ -50,8 +50,10 @@ def train(
     Identity normalisation, byte fallback, digits split, white space kept: any text comes back as
     it was. Evenly spaced lines of each dataset are used.
     """
+    from curation.base.names import check_name
     from pipelines.train_tokenizer import Training, train_on_versions
 
+    check_name(name, what="tokenizer")  # before the training, which takes a while
     options = Training(vocabulary=vocabulary, max_bytes=megabytes * 1_000_000)
     with open_catalog() as catalog:
         versions = [catalog.dataset(reference) for reference in datasets]
@@ -74,8 +76,10 @@ def add(
     name: str, file: Path, bos: str | None, eos: str | None, pad: str | None, as_json: bool
 ) -> None:
     """Add a SentencePiece model or a Hugging Face tokenizer.json as NAME."""
+    from curation.base.names import check_name
     from pipelines.tokenizers import read_tokenizer
 
+    check_name(name, what="tokenizer")
     roles = {"bos": bos, "eos": eos, "pad": pad}
     tokenizer = read_tokenizer(
         file, pieces={role: piece for role, piece in roles.items() if piece is not None}

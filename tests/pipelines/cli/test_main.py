@@ -164,6 +164,20 @@ def test_an_empty_list_says_on_stderr_how_to_begin(
     assert capsys.readouterr() == ("[]\n", "")
 
 
+def test_a_tokenizers_name_is_judged_before_it_is_trained(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["train", "../x", "web"], ["add", "../x", "none.model"]):
+        assert run(["--store", str(store), "tokenizer", *words]) == 2
+        assert capsys.readouterr().err.startswith("awase: tokenizer '../x' is not a name: use ")
+
+
+def test_a_store_whose_path_is_no_text_is_refused_in_a_line(store: Path) -> None:
+    done = shell(store, "STORE=$'no-\\xc1\\xd2-text'; awase dataset ls")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "the path is not UTF-8; use a UTF-8 locale" in done.stderr
+
+
 def test_the_store_behind_a_command_is_told_where_it_belongs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
