@@ -147,7 +147,7 @@ def _lines(source: EvaluationSet) -> Iterator[tuple[int, str]]:
 
 def _rows(source: EvaluationSet) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with pq.ParquetFile(source.path) as file:
+        with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
             meta = file.metadata
             size = sum(meta.row_group(k).total_byte_size for k in range(meta.num_row_groups))
             if size > MAX_BYTES:

@@ -37,7 +37,7 @@ def _records(path: Path, piece: Piece, options: ReadOptions) -> Iterator[dict[st
     """A record a row; of one that Python has no value for, why."""
     wanted = read = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             _check_columns(path, file.schema_arrow.names, options)
             groups = list(range(piece.start, piece.stop))
             wanted = sum(file.metadata.row_group(group).num_rows for group in groups)

@@ -97,6 +97,16 @@ def test_of_a_damaged_file_no_row_is_lost_unseen(tmp_path: Path) -> None:
     assert refused > 20
 
 
+def test_text_that_its_pages_checksum_does_not_fit_is_refused(tmp_path: Path) -> None:
+    table = pa.table({"text": ["miso", "dashi"]})
+    path = written(tmp_path, table, write_page_checksum=True, use_dictionary=False)
+    assert read(path)[0] == ["miso", "dashi"]
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"dashi", b"dashy", 2))  # in its statistics, in the page
+    with pytest.raises(Failed, match=r"a\.parquet: damaged Parquet \(.*[Cc][Rr][Cc]"):
+        read(path)
+
+
 @pytest.mark.parametrize("end", [b"PARE", b"XXXX", b""])
 def test_a_footer_that_is_none_is_refused(end: bytes, tmp_path: Path) -> None:
     path = written(tmp_path, pa.table({"text": ["a"]}))
