@@ -89,7 +89,7 @@ def _beginnings(phrases: Sequence[str]) -> list[npt.NDArray[np.uint8]]:
     return tables
 
 
-@njit(inline="always")
+@njit(inline="always", cache=True)  # cached, as Python calls it too
 def _join(h, code):  # type: ignore[no-untyped-def]
     """The hash of some characters, followed by one more."""
     return h * 31 + code
