@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -23,8 +24,22 @@ from curation.shards.stats import join as join_stats
 from curation.shards.writer import Part, commit_version, merged
 
 
-def commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetManifest, bool]:
-    """Commit the version of a dataset; False where the same rows were committed before."""
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A version, and what the run that ended in it counted.
+
+    The manifest counts the run that made the version first. Another that keeps the same rows may
+    have read other documents: `created` is False, `counts` and `reasons` are its own.
+    """
+
+    manifest: DatasetManifest
+    created: bool
+    counts: Mapping[str, int]
+    reasons: Mapping[str, int]
+
+
+def commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> Committed:
+    """Commit the version of a dataset, unless the same rows were committed before."""
     decision = decide(plan, dataset)
     found = written(plan, dataset, decision)
     held = [item for item in found if item["part"].rows] or found[:1]
@@ -56,7 +71,8 @@ def commit(plan: RunPlan, dataset: DatasetPlan, store: Store) -> tuple[DatasetMa
         languages=merged(shards, "language"),
         **_counts(plan, dataset, decision),
     )
-    return commit_version(store, manifest, files)
+    version, created = commit_version(store, manifest, files)
+    return Committed(version, created, manifest.counts, manifest.reasons)
 
 
 def _shard(part: Part, name: str, files: dict[str, Path]) -> Shard:

@@ -13,18 +13,14 @@ full disk or Ctrl-C goes on behind the last record and ends in the same digests.
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.base.errors import NotFound, TryAgain, UsageError
-from curation.base.store import Store, to_json, write_atomic
-from curation.decide import decide
-from curation.output import Output, Range, ranges
-from curation.plan import DatasetPlan, RunPlan, make_plan
+from curation.base.store import Store
+from curation.plan import RunPlan, make_plan
 from curation.readers import hub
 from curation.readers.records import HubSource
 from curation.readers.survey import expand, survey
@@ -32,24 +28,27 @@ from curation.recipe import Recipe, parse_recipe, read_recipe
 from curation.run import check_bad_records
 from curation.shards.manifest import DatasetManifest, load
 from pipelines import warm
-from pipelines.commit import commit
+from pipelines.commit import Committed
+from pipelines.execute import Progress, execute, finish, local, report_path, score, silent
 
 if TYPE_CHECKING:
     from mixtures.catalog import Catalog
     from pipelines.executors import Executor
 
-POLL_SECONDS = 0.2
-Progress = Callable[[str, int, int], None]  # (phase, done, total)
-
 
 @dataclass(frozen=True, slots=True)
 class CurateResult:
-    """One dataset of a run; `created` is False where the same rows were committed before."""
+    """One dataset of a run; `created` is False where the same rows were committed before.
+
+    `counts` and `reasons` are of this run's documents; the manifest's of the run that made it.
+    """
 
     name: str
     number: int
     manifest: DatasetManifest
     created: bool
+    counts: Mapping[str, int]  # documents: in, kept, dropped, perhaps repeated_ids
+    reasons: Mapping[str, int]  # first reason -> documents dropped
     report: Path  # the run's HTML page, one for all of its datasets
     skipped: tuple[str, ...] = ()  # records of the run that could not be read: file:line: why
     unreadable: int = 0  # how many they are; at most 100 are named
@@ -81,7 +80,7 @@ def curate(
     results = _finished(plan, store)
     if results is None:
         _check_catalog(store, catalog)
-        execute(plan, executor or _local(workers), progress=progress)
+        execute(plan, executor or local(workers), progress=progress)
         results = finish(plan, store, workers=workers)
     return _registered(plan, results, store, catalog)
 
@@ -90,7 +89,7 @@ def complete(plan: RunPlan, store: Store, *, workers: int) -> list[CurateResult]
     """Decide, write and commit a plan whose layers are all there already."""
     results = _finished(plan, store)
     if results is None:
-        execute(plan, _local(workers))
+        execute(plan, local(workers))
         results = finish(plan, store, workers=workers)
     return _registered(plan, results, store, None)
 
@@ -103,7 +102,7 @@ def curate_share(
     Shares may run anywhere and at any time; `finish_run` does the rest when all are done.
     """
     first, stop = (len(plan.tasks) * k // count for k in (index, index + 1))
-    _score(plan, _local(workers), range(first, stop), progress)
+    score(plan, local(workers), range(first, stop), progress)
     return stop - first
 
 
@@ -117,14 +116,8 @@ def finish_run(
                 f"task {task} of {len(plan.tasks)} is not done yet; run the share that holds it "
                 "(--task I --tasks N), then --finish again"
             )
-    execute(plan, _local(workers), progress=progress)
+    execute(plan, local(workers), progress=progress)
     return _registered(plan, finish(plan, store, workers=workers), store, None)
-
-
-def _local(workers: int) -> Executor:
-    from pipelines.executors import Local
-
-    return Local(workers)
 
 
 def plan_run(
@@ -142,9 +135,9 @@ def plan_run(
         recipe = read_recipe(recipe)
     options = recipe.input
     if options.read.hub is not None:
-        return _plan_hub(recipe, options.read.hub, inputs, store, progress or _silent)
+        return _plan_hub(recipe, options.read.hub, inputs, store, progress or silent)
     paths = expand([str(path) for path in inputs], format=options.format)
-    report = progress or _silent
+    report = progress or silent
     report("survey", 0, len(paths))
     files = survey(
         store,
@@ -176,92 +169,23 @@ def _plan_hub(
     return make_plan(store, replace(recipe, input=options), files)
 
 
-def execute(plan: RunPlan, executor: Executor, *, progress: Progress | None = None) -> None:
-    """Bring all layers and files of a run into the store's work folder."""
-    from pipelines.executors import Job
-    from pipelines.phases import write_pipeline
-
-    _score(plan, executor, range(len(plan.tasks)), progress)
-    check_bad_records(plan)
-    outputs = outputs_of(plan)
-    waiting = [item for item in outputs if Output(plan, *item).record() is None]
-    if waiting:
-        numbered = [(dataset.index, part) for dataset, part in waiting]
-
-        def written() -> int:
-            return sum(Output(plan, *item).record_path.exists() for item in outputs)
-
-        job = Job(
-            plan,
-            "write",
-            write_pipeline(plan, numbered),
-            len(waiting),
-            lambda: written() == len(outputs),
-        )
-        with _watched("write", len(outputs), written, progress):
-            executor.run(job)
-
-
-def _score(plan: RunPlan, executor: Executor, share: range, progress: Progress | None) -> None:
-    from pipelines.executors import Job
-    from pipelines.phases import score_pipeline
-
-    waiting: Sequence[int] = share
-
-    def scored() -> int:
-        nonlocal waiting  # asked often, and a task that is done stays done
-        waiting = [task for task in waiting if plan.unfinished(task)]
-        return len(share) - len(waiting)
-
-    if scored() == len(share):
-        return
-    job = Job(
-        plan,
-        "score",
-        score_pipeline(plan),
-        len(plan.tasks),
-        lambda: scored() == len(share),
-        share.start,
-        len(share),
-    )
-    with _watched("score", len(share), scored, progress):
-        executor.run(job)
-
-
-def report_path(plan: RunPlan) -> Path:
-    return plan.folder() / "report.html"
-
-
-def finish(plan: RunPlan, store: Store, *, workers: int = 1) -> list[tuple[DatasetManifest, bool]]:
-    """Commit each dataset of a run whose files are all there, and write the run's report."""
-    from pipelines.executors import Job
-    from pipelines.phases import report_pipeline
-    from pipelines.report.page import write_report
-
-    committed = [commit(plan, dataset, store) for dataset in plan.datasets]
-    manifests = [manifest for manifest, _ in committed]
-    steps = report_pipeline(plan, [manifest.digest for manifest in manifests])
-    _local(workers).run(Job(plan, "report", steps, len(manifests), lambda: True))
-    write_report(report_path(plan), plan, manifests)
-    record = [[manifest.name, manifest.digest] for manifest in manifests]
-    write_atomic(plan.folder() / "result.json", to_json(record))
-    return committed
-
-
-def _finished(plan: RunPlan, store: Store) -> list[tuple[DatasetManifest, bool]] | None:
+def _finished(plan: RunPlan, store: Store) -> list[Committed] | None:
     """The versions of an earlier run of the same plan, if they and its report are still there."""
     if not report_path(plan).exists():
         return None
     try:
         record = json.loads((plan.folder() / "result.json").read_bytes())
-        return [(load(store, name, digest), False) for name, digest in record]
-    except (FileNotFoundError, NotFound):
+        return [
+            Committed(load(store, name, digest), False, counts, reasons)
+            for name, digest, counts, reasons in record
+        ]
+    except (FileNotFoundError, NotFound, ValueError):  # ValueError: written before it had counts
         return None
 
 
 def _registered(
     plan: RunPlan,
-    found: Sequence[tuple[DatasetManifest, bool]],
+    found: Sequence[Committed],
     store: Store,
     catalog: Catalog | None,
 ) -> list[CurateResult]:
@@ -273,10 +197,20 @@ def _registered(
     bad, named = check_bad_records(plan)
     skipped = tuple(f"{bad['file']}:{bad['line']}: {bad['why']}" for bad in named)
     results = []
-    for manifest, created in found:
-        number = catalog.register_dataset(manifest.name, manifest).number
+    for item in found:
+        name = item.manifest.name
         results.append(
-            CurateResult(manifest.name, number, manifest, created, report_path(plan), skipped, bad)
+            CurateResult(
+                name,
+                catalog.register_dataset(name, item.manifest).number,
+                item.manifest,
+                item.created,
+                item.counts,
+                item.reasons,
+                report_path(plan),
+                skipped,
+                bad,
+            )
         )
     return results
 
@@ -288,41 +222,3 @@ def _check_catalog(store: Store, catalog: Catalog | None) -> None:
     if catalog is None:
         with Catalog.open(store):
             pass
-
-
-def outputs_of(plan: RunPlan) -> list[tuple[DatasetPlan, Range]]:
-    size = plan.recipe.output.shard_bytes
-    return [
-        (dataset, part)
-        for dataset in plan.datasets
-        for part in ranges(decide(plan, dataset), shard_bytes=size)
-    ]
-
-
-def _silent(phase: str, done: int, total: int) -> None:
-    """Progress nobody asked for."""
-
-
-@contextmanager
-def _watched(
-    phase: str, total: int, done: Callable[[], int], progress: Progress | None
-) -> Iterator[None]:
-    """Report commit records as they appear, from a thread, while the executor blocks."""
-    if progress is None:
-        yield
-        return
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(POLL_SECONDS):
-            progress(phase, done(), total)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    progress(phase, done(), total)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    progress(phase, done(), total)

@@ -32,7 +32,8 @@ from curation.readers.records import BadRecords
 from curation.readers.survey import Piece, Surveyed
 from curation.run import read_documents, run_task, warm_up
 from pipelines.compiling import say_when_compiling
-from pipelines.curate import finish, outputs_of, plan_run
+from pipelines.curate import plan_run
+from pipelines.execute import finish, outputs_of
 from pipelines.report.examples import EXAMPLES
 from pipelines.sample import sampled
 
@@ -206,9 +207,9 @@ class _Round:
         self.seconds += clock() - started
         started = clock()
         self.dropped: list[int] = []  # documents a reason
-        for manifest, _ in finish(part, Store(folder)):
-            self.kept += manifest.rows
-            self.dropped += manifest.reasons.values()
+        for done in finish(part, Store(folder)):
+            self.kept += done.manifest.rows
+            self.dropped += done.reasons.values()
         self.finish_seconds = clock() - started
         self.written = _size(folder / "datasets", "*.parquet")
         self.work = _size(folder / "work", "*.arrow")

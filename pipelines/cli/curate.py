@@ -239,7 +239,7 @@ def _show(results: list[CurateResult], *, as_json: bool) -> None:
         return
     rows: list[list[object]] = []
     for result in results:
-        counts = result.manifest.counts
+        counts = result.counts
         state = "new" if result.created else "unchanged"
         sizes = [f"{counts[key]:,}" for key in ("in", "kept", "dropped")]
         rows.append([result.version, *sizes, f"{result.manifest.bytes:,}", state])
@@ -247,9 +247,9 @@ def _show(results: list[CurateResult], *, as_json: bool) -> None:
     print_table(["dataset", *numbers, "version"], rows, right=numbers)
     say(f"report: {results[0].report}")
     for result in results:
-        if repeated := result.manifest.counts.get("repeated_ids"):
+        if repeated := result.counts.get("repeated_ids"):
             say(f"{result.name}: {repeated:,} with an id that came before, told apart by a suffix")
-        for reason, count in sorted(result.manifest.reasons.items(), key=lambda r: -r[1]):
+        for reason, count in sorted(result.reasons.items(), key=lambda r: -r[1]):
             say(f"{result.name}: {count:,} dropped by {reason}")
 
 
@@ -261,8 +261,8 @@ def _document(result: CurateResult) -> dict[str, Any]:
         "digest": manifest.digest,
         "text_digest": manifest.text_digest,
         "created": result.created,
-        "counts": dict(manifest.counts),
-        "reasons": dict(manifest.reasons),
+        "counts": dict(result.counts),
+        "reasons": dict(result.reasons),
         "rows": manifest.rows,
         "bytes": manifest.bytes,
         "unreadable_records": result.unreadable,

@@ -152,7 +152,7 @@ def clean(
     for skipped in results[0].skipped:
         screen.say(f"skipped {skipped}")
     for result in results:
-        counts = result.manifest.counts
+        counts = result.counts
         screen.say(
             f"{result.version}: {counts['kept']:,} of {counts['in']:,} documents "
             f"kept, {result.manifest.bytes / 1e6:.1f} MB"

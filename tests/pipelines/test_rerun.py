@@ -71,3 +71,23 @@ def test_a_change_runs_again_what_it_changes(
     assert tuple(name for name in LAYERS if second[name] != first[name]) == again
     kept = [first[name] for name in LAYERS if name not in again]
     assert all(entry in second.values() for entry in kept)
+
+
+def test_a_run_that_ends_in_a_version_of_another_counts_its_own_documents(tmp_path: Path) -> None:
+    long = [f"{k}番目の話です。数は{k * 7919}と{k * 104729}。" for k in range(40)]
+    store = Store(tmp_path / "store")
+    runs = {}
+    for name, texts in (("few", long), ("more", [*long, "短い。", "短文。"])):
+        source = tmp_path / f"{name}.jsonl"
+        rows = [json.dumps({"id": str(k), "text": text}) for k, text in enumerate(texts)]
+        source.write_text("\n".join(rows))
+        # the second time from the record of the run
+        runs[name] = [curate(RECIPE, [source], store, workers=1)[0] for _ in range(2)]
+    for result in runs["few"]:
+        assert result.counts == {"in": 40, "kept": 40, "dropped": 0}
+    for result in runs["more"]:
+        assert result.version == runs["few"][0].version
+        assert not result.created
+        assert result.counts == {"in": 42, "kept": 40, "dropped": 2}
+        assert result.reasons == {"characters.too_short": 2}
+        assert result.manifest.counts == runs["few"][0].counts
