@@ -140,6 +140,14 @@ def _step(node: Node, problems: Problems, path: str, around: Around) -> Step | N
     except AwaseError as error:  # an option's value: a list that is not there, too many stop words
         fields.report("options", str(error))
         return None
+    names = {statistic.name for statistic in step.statistics}
+    for rule in rules:
+        if rule.statistic not in names:
+            fields.report(
+                "options",
+                f"they leave out {rule.statistic!r}, on which the rule {rule.reason!r} is set",
+            )
+            return None
     step.source = source
     return step
 

@@ -19,14 +19,22 @@ EVERY_LENGTH = (*k.TOP_LENGTHS, *k.KIND_LENGTHS)
 FEW_LENGTHS = (3, 5, 10)
 
 
+def _top(n: int) -> str:
+    return f"top_{n}gram_character_fraction"
+
+
+def _duplicates(n: int) -> str:
+    return f"duplicate_{n}gram_character_fraction"
+
+
 class Japanese(RuleStep):
     """Repetition, sentences and kana of Japanese text (Okazaki et al., arXiv 2404.17733).
 
     `published: true` gives the numbers of Swallow v1's quality.py: ー, ・ and kanji above U+FFFF
     are not Japanese, blank lines are paragraphs, quotes are cut at 。. `published: false` leaves
     blank lines out and minds quotes; its kana shares stay Swallow's, `characters` has the reader's.
-    `every_length: false` counts n-grams of 3, 5 and 10 characters alone and leaves the others null:
-    a fifth faster, as repetition seen at one length is seen at the next.
+    `every_length: false` counts n-grams of 3, 5 and 10 characters alone and has no statistics of
+    the others: a fifth faster, as repetition seen at one length is seen at the next.
     """
 
     default_name = "japanese"
@@ -38,13 +46,10 @@ class Japanese(RuleStep):
         fraction("duplicate_sentence_fraction", "sentences that an earlier one equals"),
         fraction("duplicate_paragraph_fraction_in_character", "their characters"),
         fraction("duplicate_sentence_fraction_in_character", "their characters"),
-        *(
-            fraction(f"top_{n}gram_character_fraction", f"most frequent {n}-gram, of all {n}-grams")
-            for n in k.TOP_LENGTHS
-        ),
+        *(fraction(_top(n), f"most frequent {n}-gram, of all {n}-grams") for n in k.TOP_LENGTHS),
         *(
             fraction(
-                f"duplicate_{n}gram_character_fraction",
+                _duplicates(n),
                 f"kinds of {n}-grams that occur twice, of all kinds",
             )
             for n in k.KIND_LENGTHS
@@ -70,6 +75,9 @@ class Japanese(RuleStep):
         self.published = published
         self.lengths = np.array(EVERY_LENGTH if every_length else FEW_LENGTHS)
         self.settings = {"published": published, "every_length": every_length}
+        left_out = {_top(n) for n in k.TOP_LENGTHS if n not in self.lengths}
+        left_out |= {_duplicates(n) for n in k.KIND_LENGTHS if n not in self.lengths}
+        self.statistics = tuple(s for s in type(self).statistics if s.name not in left_out)
 
     def score(self, text: pa.Array, columns: Mapping[str, pa.Array]) -> Scored:
         found = k.japanese_statistics(*utf8_view(text), powers(), self.published, self.lengths)
@@ -81,15 +89,16 @@ class Japanese(RuleStep):
             """One column by another, 0 where there is nothing, as Swallow v1 has it."""
             return np.nan_to_num(ratio(found[:, part], found[:, whole]))
 
-        uncounted = np.full(len(text), np.nan)
         tops = []
         for q, n in enumerate(k.TOP_LENGTHS):
-            values = ratio(found[:, k.TOP + q], letters - n + 1)
-            values[letters < n] = np.nan
-            tops.append(values if n in self.lengths else uncounted)
+            if n in self.lengths:
+                values = ratio(found[:, k.TOP + q], letters - n + 1)
+                values[letters < n] = np.nan
+                tops.append(values)
         kinds = [
-            share(k.REPEATED + q, k.KINDS + q) if n in self.lengths else uncounted
+            share(k.REPEATED + q, k.KINDS + q)
             for q, n in enumerate(k.KIND_LENGTHS)
+            if n in self.lengths
         ]
         return Scored(
             self.arrays(
