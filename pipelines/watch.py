@@ -26,6 +26,9 @@ from pipelines.compiling import say_once
 
 WATCH_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
+# What multiprocess says where it cannot tell: an exit code is read from a pipe, once, and of two
+# threads that ask for a worker's (a closing pool does too) the later one finds none.
+UNKNOWN = 255
 _WATCHER = "parent watcher"
 
 
@@ -93,14 +96,14 @@ class _Watch:
 
     def run(self) -> None:
         seen: set[Any] = set()
-        quiet: float | None = None  # since when a child has ended with 0, as all do at the end
+        quiet: float | None = None  # since when a child has ended as all may do at the end
         while not self.stop.wait(WATCH_SECONDS):
             if self.tasks.is_compiling():
                 say_once()
             seen |= set(multiprocess.active_children())
             ended = [process for process in seen if process.exitcode is not None]
             # SIGTERM is how the pool itself ends its workers
-            bad = [p for p in ended if p.exitcode not in (0, -signal.SIGTERM)]
+            bad = [p for p in ended if p.exitcode not in (0, -signal.SIGTERM, UNKNOWN)]
             if not bad and ended:
                 quiet = quiet or time.monotonic()
                 if time.monotonic() - quiet > PATIENCE_SECONDS:
@@ -121,16 +124,20 @@ def workers_watched(tasks: Tasks) -> Iterator[None]:
     where it ended by itself. Ctrl-C stays a KeyboardInterrupt.
     """
     tasks.forget()
+    before = set(multiprocess.active_children())
     watch = _Watch(tasks)
     thread = threading.Thread(target=watch.run, daemon=True)
     thread.start()
     try:
         with _interrupts(watch):
             yield
-    except KeyboardInterrupt:
-        if watch.ended is None:
-            raise
-        raise watch.ended from None
+    except BaseException as error:
+        # The pool's manager, interrupted while it closed, would be waited for as this process ends.
+        for process in set(multiprocess.active_children()) - before:
+            process.kill()
+        if isinstance(error, KeyboardInterrupt) and watch.ended is not None:
+            raise watch.ended from None
+        raise
     finally:
         watch.stop.set()
         thread.join()
@@ -160,6 +167,11 @@ def _interrupts(watch: _Watch) -> Iterator[None]:
 def ended_by(code: int, task: str | None) -> AwaseError:
     """What to say of a worker that ended with this exit code, -N for signal N."""
     worker = "a worker" if task is None else f"the worker of {task}"
+    if code == UNKNOWN:
+        return TryAgain(
+            f"{worker} ended, killed or by itself (then its own message is above); what it had "
+            "committed is kept: run the same command again"
+        )
     if code < 0:
         return TryAgain(
             f"{worker} was ended by signal {-code}, most likely for want of memory; what it had "

@@ -1,0 +1,88 @@
+"""Workers that end without a result, and what is left of a pool that is interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import multiprocess
+import psutil
+import pytest
+
+from curation.base.errors import AwaseError, Failed, TryAgain
+from pipelines import watch
+from pipelines.watch import UNKNOWN, Tasks, ended_by, workers_watched
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "said"),
+    [
+        (-9, TryAgain, "the worker of task 3 of 5 (score) was ended by signal 9, most likely"),
+        (3, Failed, "the worker of task 3 of 5 (score) ended by itself, with exit code 3;"),
+        (UNKNOWN, TryAgain, "the worker of task 3 of 5 (score) ended, killed or by itself"),
+    ],
+)
+def test_what_is_said_of_an_exit_code(code: int, kind: type[AwaseError], said: str) -> None:
+    error = ended_by(code, "task 3 of 5 (score)")
+    assert type(error) is kind
+    assert str(error).startswith(said)
+
+
+def ends_with(code: int) -> None:
+    time.sleep(3 * watch.WATCH_SECONDS)  # a worker lives for a while
+    os._exit(code)
+
+
+def watched(worker: multiprocess.Process, logs: Path, *, seconds: float) -> None:
+    with workers_watched(Tasks(logs, os.getpid())):
+        worker.start()
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("code", [UNKNOWN, 0])
+def test_an_exit_code_that_a_closing_pool_leaves_is_no_failure_at_once(
+    code: int, tmp_path: Path
+) -> None:
+    worker = multiprocess.get_context("fork").Process(target=ends_with, args=(code,))
+    watched(worker, tmp_path, seconds=10 * watch.WATCH_SECONDS)
+    assert worker.exitcode == code
+
+
+def test_a_worker_that_stays_away_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.3)
+    worker = multiprocess.get_context("fork").Process(target=ends_with, args=(UNKNOWN,))
+    with pytest.raises(TryAgain, match="a worker ended, killed or by itself"):
+        watched(worker, tmp_path, seconds=30)
+
+
+INTERRUPTED = """
+import os, sys
+from pathlib import Path
+import multiprocess
+from multiprocess import managers
+from pipelines.watch import Tasks, workers_watched
+
+
+def interrupted(*_):  # as Ctrl-C is while the manager is asked to end
+    print(multiprocess.active_children()[0].pid, flush=True)
+    raise KeyboardInterrupt
+
+
+with workers_watched(Tasks(Path(sys.argv[1]), os.getpid())):
+    manager = multiprocess.Manager()
+    managers.dispatch = interrupted
+    manager.shutdown()
+"""
+
+
+def test_ctrl_c_while_a_pools_manager_closes_leaves_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == -signal.SIGINT, run.stderr
+    assert not psutil.pid_exists(int(run.stdout))
