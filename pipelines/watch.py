@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import multiprocess
+from multiprocess import connection, popen_forkserver
 
 from curation.base.errors import AwaseError, Failed, TryAgain
 from curation.base.store import disk_errors
@@ -26,8 +27,7 @@ from pipelines.compiling import say_once
 
 WATCH_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0  # for a pool to close after a worker was killed
-# What multiprocess says where it cannot tell: an exit code is read from a pipe, once, and of two
-# threads that ask for a worker's (a closing pool does too) the later one finds none.
+# multiprocess's exit code of a worker whose fork server is gone, and with it what it ended with.
 UNKNOWN = 255
 _WATCHER = "parent watcher"
 
@@ -86,8 +86,29 @@ class Tasks:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class _Worker(popen_forkserver.Popen):
+    """A worker whose end is never missed, however short its life, and read by one thread.
+
+    The exit code comes from a pipe, once: of two threads that asked for it, as the pool and the
+    watch do, the later one was told `UNKNOWN`. And a pool forgets a worker that it has replaced.
+    """
+
+    ended: ClassVar[list[tuple[int, int]]] = []  # (pid, exit code) since the watch began
+    _reading = threading.Lock()
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        if self.returncode is None and flag != os.WNOHANG:
+            connection.wait([self.sentinel])
+        with self._reading:
+            known = self.returncode is not None
+            code: int | None = super().poll()
+            if code is not None and not known:
+                self.ended.append((self.pid, code))
+        return code
+
+
 class _Watch:
-    """Looks at this process's children until one has ended without a result."""
+    """Looks whether a worker has ended without a result."""
 
     def __init__(self, tasks: Tasks) -> None:
         self.tasks = tasks
@@ -95,21 +116,21 @@ class _Watch:
         self.ended: AwaseError | None = None
 
     def run(self) -> None:
-        seen: set[Any] = set()
-        quiet: float | None = None  # since when a child has ended as all may do at the end
+        quiet: float | None = None  # since when a worker has ended as all may do at the end
         while not self.stop.wait(WATCH_SECONDS):
             if self.tasks.is_compiling():
                 say_once()
-            seen |= set(multiprocess.active_children())
-            ended = [process for process in seen if process.exitcode is not None]
+            multiprocess.active_children()  # asks each whether it has ended
+            ended = list(_Worker.ended)
             # SIGTERM is how the pool itself ends its workers
-            bad = [p for p in ended if p.exitcode not in (0, -signal.SIGTERM, UNKNOWN)]
+            bad = [item for item in ended if item[1] not in (0, -signal.SIGTERM, UNKNOWN)]
             if not bad and ended:
                 quiet = quiet or time.monotonic()
                 if time.monotonic() - quiet > PATIENCE_SECONDS:
                     bad = ended
             if bad and not self.stop.is_set():
-                self.ended = ended_by(bad[0].exitcode, self.tasks.of(bad[0].pid))
+                pid, code = bad[0]
+                self.ended = ended_by(code, self.tasks.of(pid))
                 os.kill(os.getpid(), signal.SIGINT)
                 if not self.stop.wait(PATIENCE_SECONDS):
                     _leave(self.ended)
@@ -125,6 +146,8 @@ def workers_watched(tasks: Tasks) -> Iterator[None]:
     """
     tasks.forget()
     before = set(multiprocess.active_children())
+    _Worker.ended.clear()
+    popen_forkserver.Popen = _Worker  # what a context of fork servers starts its processes with
     watch = _Watch(tasks)
     thread = threading.Thread(target=watch.run, daemon=True)
     thread.start()
@@ -141,6 +164,7 @@ def workers_watched(tasks: Tasks) -> Iterator[None]:
     finally:
         watch.stop.set()
         thread.join()
+        popen_forkserver.Popen = _Worker.__base__
         tasks.forget()
 
 

@@ -33,7 +33,6 @@ def test_what_is_said_of_an_exit_code(code: int, kind: type[AwaseError], said: s
 
 
 def ends_with(code: int) -> None:
-    time.sleep(3 * watch.WATCH_SECONDS)  # a worker lives for a while
     os._exit(code)
 
 
@@ -47,7 +46,7 @@ def watched(worker: multiprocess.Process, logs: Path, *, seconds: float) -> None
 def test_an_exit_code_that_a_closing_pool_leaves_is_no_failure_at_once(
     code: int, tmp_path: Path
 ) -> None:
-    worker = multiprocess.get_context("fork").Process(target=ends_with, args=(code,))
+    worker = multiprocess.get_context("forkserver").Process(target=ends_with, args=(code,))
     watched(worker, tmp_path, seconds=10 * watch.WATCH_SECONDS)
     assert worker.exitcode == code
 
@@ -56,9 +55,24 @@ def test_a_worker_that_stays_away_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.3)
-    worker = multiprocess.get_context("fork").Process(target=ends_with, args=(UNKNOWN,))
+    worker = multiprocess.get_context("forkserver").Process(target=ends_with, args=(UNKNOWN,))
     with pytest.raises(TryAgain, match="a worker ended, killed or by itself"):
         watched(worker, tmp_path, seconds=30)
+
+
+def test_a_worker_of_the_shortest_life_is_not_missed(tmp_path: Path) -> None:
+    """It has ended, and is forgotten, before the watch looks for the first time."""
+    worker = multiprocess.get_context("forkserver").Process(target=ends_with, args=(3,))
+
+    def short() -> None:
+        with workers_watched(Tasks(tmp_path, os.getpid())):
+            worker.start()
+            worker.join()
+            assert worker not in multiprocess.active_children()
+            time.sleep(30)
+
+    with pytest.raises(Failed, match="with exit code 3"):
+        short()
 
 
 INTERRUPTED = """
