@@ -73,29 +73,31 @@ def _last(pickled: bytes, parent: int) -> Shared:
     return Shared(pickle.loads(pickled), parent)  # noqa: S301  (pickled above, by this run)
 
 
-class Base(PipelineStep):
-    """Read, normalise, identify the language, route."""
+class _Step(PipelineStep):
+    """A step of ours in datatrove's pipelines."""
 
     type = "awase"
-    name = "base"
 
     def __init__(self, shared: Shared) -> None:
         super().__init__()
         self.shared = shared
+
+
+class Base(_Step):
+    """Read, normalise, identify the language, route."""
+
+    name = "base"
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         self.shared.begin("score", rank, len(self.shared.plan.tasks))
         yield from run.base(self.shared.plan, rank)
 
 
-class Apply(PipelineStep):
+class Apply(_Step):
     """One step of one dataset's profile."""
 
-    type = "awase"
-
     def __init__(self, shared: Shared, dataset: int, number: int) -> None:
-        super().__init__()
-        self.shared = shared
+        super().__init__(shared)
         self.dataset = dataset
         self.number = number
         recipe = shared.plan.datasets[dataset].recipe
@@ -106,29 +108,22 @@ class Apply(PipelineStep):
         yield from run.apply(plan, plan.datasets[self.dataset], self.number, rank, data)
 
 
-class Keys(PipelineStep):
+class Keys(_Step):
     """Matching keys and MinHash bands."""
 
-    type = "awase"
     name = "keys"
-
-    def __init__(self, shared: Shared) -> None:
-        super().__init__()
-        self.shared = shared
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         yield from run.take_keys(self.shared.plan, rank, data)
 
 
-class Write(PipelineStep):
+class Write(_Step):
     """The files of one range of one dataset a task."""
 
-    type = "awase"
     name = "write"
 
     def __init__(self, shared: Shared, outputs: Sequence[tuple[int, Range]]) -> None:
-        super().__init__()
-        self.shared = shared
+        super().__init__(shared)
         self.outputs = outputs
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
@@ -153,15 +148,13 @@ def write_pipeline(plan: RunPlan, outputs: Sequence[tuple[int, Range]]) -> list[
     return [Write(Shared(plan), list(outputs))]
 
 
-class Report(PipelineStep):
+class Report(_Step):
     """The report's section about one dataset a task."""
 
-    type = "awase"
     name = "report"
 
     def __init__(self, shared: Shared, digests: Sequence[str]) -> None:
-        super().__init__()
-        self.shared = shared
+        super().__init__(shared)
         self.digests = digests
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:

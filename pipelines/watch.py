@@ -93,8 +93,12 @@ class _Worker(popen_forkserver.Popen):
     watch do, the later one was told `UNKNOWN`. And a pool forgets a worker that it has replaced.
     """
 
-    ended: ClassVar[list[tuple[int, int]]] = []  # (pid, exit code) since the watch began
+    ended: ClassVar[list[tuple[int, int]]] = []  # (pid, exit code) of those begun in this watch
     _reading = threading.Lock()
+
+    def __init__(self, process: Any) -> None:
+        self._own = self.ended
+        super().__init__(process)
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         if self.returncode is None and flag != os.WNOHANG:
@@ -103,7 +107,7 @@ class _Worker(popen_forkserver.Popen):
             known = self.returncode is not None
             code: int | None = super().poll()
             if code is not None and not known:
-                self.ended.append((self.pid, code))
+                self._own.append((self.pid, code))
         return code
 
 
@@ -146,7 +150,7 @@ def workers_watched(tasks: Tasks) -> Iterator[None]:
     """
     tasks.forget()
     before = set(multiprocess.active_children())
-    _Worker.ended.clear()
+    _Worker.ended = []
     popen_forkserver.Popen = _Worker  # what a context of fork servers starts its processes with
     watch = _Watch(tasks)
     thread = threading.Thread(target=watch.run, daemon=True)

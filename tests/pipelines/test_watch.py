@@ -37,8 +37,11 @@ def ends_with(code: int) -> None:
 
 
 def watched(worker: multiprocess.Process, logs: Path, *, seconds: float) -> None:
+    """Look after a worker for so long after its end."""
     with workers_watched(Tasks(logs, os.getpid())):
         worker.start()
+        worker.join()
+        assert worker not in multiprocess.active_children()  # forgotten
         time.sleep(seconds)
 
 
@@ -63,16 +66,21 @@ def test_a_worker_that_stays_away_is_a_failure(
 def test_a_worker_of_the_shortest_life_is_not_missed(tmp_path: Path) -> None:
     """It has ended, and is forgotten, before the watch looks for the first time."""
     worker = multiprocess.get_context("forkserver").Process(target=ends_with, args=(3,))
-
-    def short() -> None:
-        with workers_watched(Tasks(tmp_path, os.getpid())):
-            worker.start()
-            worker.join()
-            assert worker not in multiprocess.active_children()
-            time.sleep(30)
-
     with pytest.raises(Failed, match="with exit code 3"):
-        short()
+        watched(worker, tmp_path, seconds=30)
+
+
+def test_the_end_of_an_earlier_pools_worker_is_none_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.3)
+    tasks = Tasks(tmp_path, os.getpid())
+    worker = multiprocess.get_context("forkserver").Process(target=time.sleep, args=(0.5,))
+    with workers_watched(tasks):
+        worker.start()
+    with workers_watched(tasks):
+        worker.join()
+        time.sleep(10 * watch.WATCH_SECONDS)
 
 
 INTERRUPTED = """
