@@ -59,8 +59,8 @@ class Layer:
         return self.record_path.exists()
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The batches as they were written, of all or some columns."""
-        with self._open(columns) as reader:
+        """The batches as they were written, of all or some columns; one at a time is in memory."""
+        with self._open(columns, mapped=False) as reader:
             if reader is not None:
                 for number in range(reader.num_record_batches):
                     yield reader.get_batch(number)
@@ -78,17 +78,21 @@ class Layer:
             table = reader.read_all()
             return table if columns is None else table.select(list(columns))
 
-    def _open(self, columns: Sequence[str] | None) -> Any:
-        return _Opened(self, columns)
+    def _open(self, columns: Sequence[str] | None, *, mapped: bool = True) -> Any:
+        return _Opened(self, columns, mapped)
 
     def write(self) -> LayerWriter:
         return LayerWriter(self)
 
 
 class _Opened:
-    """Context manager around the reader of a committed layer; None for a layer without rows."""
+    """Context manager around the reader of a committed layer; None for a layer without rows.
 
-    def __init__(self, layer: Layer, columns: Sequence[str] | None) -> None:
+    Mapped, columns that were written without compression are the file's own pages. Pages of a map
+    stay resident until it is closed, so what is read from end to end is read, not mapped.
+    """
+
+    def __init__(self, layer: Layer, columns: Sequence[str] | None, mapped: bool) -> None:
         record = layer.record()
         if record is None:
             raise IntegrityError(
@@ -96,13 +100,14 @@ class _Opened:
             )
         self.path = None if record["file"] is None else layer.folder / record["file"]
         self.columns = columns
+        self.mapped = mapped
         self.source: Any = None
 
     def __enter__(self) -> Any:
         if self.path is None:
             return None
         try:
-            self.source = pa.memory_map(str(self.path))
+            self.source = (pa.memory_map if self.mapped else pa.OSFile)(str(self.path))
             reader = pa.ipc.open_file(self.source)
             if self.columns is not None:
                 fields = [reader.schema.get_field_index(name) for name in self.columns]
