@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ def measure_pair(
         ours += measure(mine, work=work, runs=1).values
         theirs += measure(peer, work=work, runs=1).values
     return Measured(tuple(ours)), Measured(tuple(theirs))
+
+
+def refuse_unknown(asked: Sequence[str], cases: Collection[str]) -> None:
+    """End with exit code 2 where a name that was asked for begins no case."""
+    for name in asked:
+        if not any(case.startswith(name) for case in cases):
+            print(f"no case {name!r}: there are {', '.join(cases)}", file=sys.stderr)
+            sys.exit(2)
 
 
 class Table:

@@ -30,7 +30,7 @@ from benchmarks._curation_sides import (
     sample,
     size_of,
 )
-from benchmarks._table import RUNS, Measured, Table
+from benchmarks._table import RUNS, Measured, Table, refuse_unknown
 from curation.decontaminate.step import Unit
 from curation.profiles import load_profile
 
@@ -221,6 +221,7 @@ GROUPS = {
 def main(arguments: Sequence[str]) -> None:
     from loguru import logger
 
+    refuse_unknown(arguments, [name for names in GROUPS.values() for name in names])
     logger.remove()
     table = Table("curation")
     for group, names in GROUPS.items():

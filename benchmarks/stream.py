@@ -18,7 +18,7 @@ from benchmarks import (
     _stream_served,
     _stream_tokenize,
 )
-from benchmarks._table import Table
+from benchmarks._table import Table, refuse_unknown
 
 CASES: dict[str, Callable[[Table], None]] = {
     **_stream_inprocess.CASES,
@@ -29,16 +29,14 @@ CASES: dict[str, Callable[[Table], None]] = {
 }
 
 
-def main(names: list[str]) -> int:
-    if unknown := [name for name in names if name not in CASES]:
-        print(f"no case {unknown[0]!r}: there are {', '.join(CASES)}", file=sys.stderr)
-        return 2
+def main(names: list[str]) -> None:
+    refuse_unknown(names, CASES)
     table = Table("stream")
-    for name in names or CASES:
-        CASES[name](table)
+    for case, run in CASES.items():
+        if not names or case.startswith(tuple(names)):
+            run(table)
     table.finish()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -12,7 +12,7 @@ step and is written as the column `<step>.<statistic>`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -140,26 +140,3 @@ def rules_document(step: Step) -> list[dict[str, Any]]:
         }
         for rule in step.rules
     ]
-
-
-def check_steps(steps: Sequence[Step]) -> None:
-    """Raise ValueError where names clash or a rule speaks of a statistic its step does not have."""
-    names: set[str] = set()
-    for step in steps:
-        if not PART.fullmatch(step.name):
-            raise ValueError(f"step name {step.name!r}: use a-z, 0-9 and '_', a letter first")
-        if step.name in names:
-            raise ValueError(f"two steps are named {step.name!r}: name one of them differently")
-        names.add(step.name)
-        known = [statistic.name for statistic in step.statistics]
-        if len(set(known)) != len(known):
-            raise ValueError(f"step {step.name}: a statistic is named twice in {known}")
-        reasons = [rule.reason for rule in step.rules]
-        if len(set(reasons)) != len(reasons):
-            raise ValueError(f"step {step.name}: a reason is given twice in {reasons}")
-        for rule in step.rules:
-            if rule.statistic not in known:
-                raise ValueError(
-                    f"step {step.name}: rule {rule.reason} speaks of {rule.statistic!r}, "
-                    f"which is none of {known}"
-                )

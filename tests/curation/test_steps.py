@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
-from curation.steps import Rule, Scored, Statistic, Step, check_steps, column, fingerprint_of
+from curation.steps import Rule, Scored, Statistic, Step, column, fingerprint_of
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,3 @@ def test_a_step_is_known_by_its_shape() -> None:
     assert isinstance(Length(), Step)
     assert column(Length(), "bytes") == "length.bytes"
     assert fingerprint_of(Length())["statistics"] == [["bytes", "int64"]]
-
-
-def test_clashing_names_and_unknown_statistics_are_refused() -> None:
-    check_steps([Length()])
-    with pytest.raises(ValueError, match="two steps are named 'length'"):
-        check_steps([Length(), Length()])
-    with pytest.raises(ValueError, match="speaks of 'words'"):
-        check_steps([Length(rules=(Rule("few", "words", "<", 1, "this test"),))])
-    with pytest.raises(ValueError, match="use a-z"):
-        check_steps([Length(name="Length!")])
