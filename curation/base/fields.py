@@ -29,11 +29,10 @@ def closest(word: str, options: Iterable[str]) -> str | None:
     longer = [name for name in known if len(word) > 2 and name.startswith(word)]
     if longer:
         return min(longer, key=len)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return close[0]
     folded = {name.lower().replace("-", "_"): name for name in known}
-    return folded.get(word.lower().replace("-", "_"))
+    same = folded.get(word.lower().replace("-", "_"))
+    close = [same] if same else difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return close[0] if close else None
 
 
 def nearest(word: str, options: Iterable[str]) -> str:

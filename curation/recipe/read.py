@@ -121,7 +121,8 @@ def _dataset(
             if node.text not in known:
                 text = f"the language model has no {node.text!r}{nearest(node.text, known)}"
                 fields.fault(node, fields.key_path("languages"), text)
-        if not languages and isinstance(fields.value("languages"), yaml.List):
+        listed = fields.value("languages")
+        if isinstance(listed, yaml.List) and not listed.items:
             fields.report("languages", "name at least one language, or leave the key out for all")
     words = languages is None or UNSPACED.isdisjoint(languages)
     own, whole = _steps(fields, folder, chat=chat, words=words)

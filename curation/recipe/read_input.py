@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +19,7 @@ INPUT_KEYS = (
     *("max_record_bytes", "max_expansion", "task_bytes", "extract_timeout", "datatrove"),
 )
 FORMATS = ("auto", "jsonl", "parquet", "text", "html", "warc")
+NO_RECORDS = ("text", "html", "warc")  # formats without fields, so without messages
 RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
 LEAST_SECONDS, MOST_SECONDS = 0.1, 3600.0  # for one page
 SPLIT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -57,6 +57,8 @@ def input_of(fields: Fields | None, folder: Path) -> InputOptions:
         hub=_hub(fields, folder),
         extract_seconds=_seconds(fields, "extract_timeout", default.extract_seconds),
     )
+    if read.chat is not None and format in NO_RECORDS:
+        fields.report_key("chat", f"chats are read from jsonl and parquet, not {format}")
     chosen = None if format == "auto" else format
     if "datatrove" in fields:
         chosen = PREFIX + fields.choice("datatrove", reader_names(), "")
@@ -135,11 +137,12 @@ def size_of(fields: Fields, key: str, default: int) -> int:
     match = SIZE.fullmatch(node.text)
     if match is not None:
         size = Fraction(match[1]) * _UNITS[(match[2] or "").upper()]
-    elif node.kind in ("integer", "float") and math.isfinite(float(node.text)):  # 1e9, -1
-        size = Fraction(float(node.text))
     else:
-        fields.report(key, f"expected a size such as 512MB or 64MiB, found {node.describe()}")
-        return default
+        try:
+            size = node.fraction()  # 1e9, 0x1000, -1
+        except ValueError:
+            fields.report(key, f"expected a size such as 512MB or 64MiB, found {node.describe()}")
+            return default
     if size.denominator != 1 or not 1 <= size <= MOST_BYTES:
         fields.report(key, f"expected a whole number of bytes up to 1 PiB, found {node.text}")
         return default
