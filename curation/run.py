@@ -23,7 +23,7 @@ import xxhash
 
 from curation.base.errors import Failed
 from curation.batch import EXTRACTION, FILE, LANGUAGE, ROW, Batch
-from curation.chat import follow
+from curation.chat import SPANS_TYPE, follow
 from curation.dedup import keys as matching
 from curation.layers import Layer
 from curation.plan import DatasetPlan, RunPlan, common, rewrites, route
@@ -251,8 +251,11 @@ def warm_up(recipe: Recipe, batch: Batch) -> Iterator[str]:
     for step in common(recipe):
         yield step.name
         attach(step, batch, checked(step, batch, {}))
+    given: dict[str, pa.Array] = {}
+    if recipe.input.read.chat is not None:
+        given[SPANS] = pa.array([[]] * len(batch), SPANS_TYPE)
     for dataset in recipe.datasets:
-        own = Batch(batch.text, dict(batch.columns))
+        own = Batch(batch.text, given | batch.columns)
         for step in dataset.steps:
             yield step.name
             attach(step, own, checked(step, own, {}))

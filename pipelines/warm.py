@@ -22,6 +22,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -115,7 +116,11 @@ def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
     again = os.environ.pop(_AGAIN, None)
     passed = {name: os.environ.pop(name, "") for name in (_RECIPE, _FOLDER)}
-    compiled = _make_ready(passed[_RECIPE], Path(passed[_FOLDER]), os.getppid())
+    compiled = False
+    try:
+        compiled = _make_ready(passed[_RECIPE], Path(passed[_FOLDER]), os.getppid())
+    except Exception:  # noqa: BLE001  without this process there would be no worker to fail, or not
+        traceback.print_exc()
     if compiled and again is None:
         # the same command: the fork server's sockets stay open, as they were handed to this process
         environment = {**os.environ, **passed, _AGAIN: "1"}

@@ -98,7 +98,13 @@ class _Worker(popen_forkserver.Popen):
 
     def __init__(self, process: Any) -> None:
         self._own = self.ended
-        super().__init__(process)
+        try:
+            super().__init__(process)
+        except (EOFError, ConnectionError) as error:
+            raise TryAgain(
+                "the process that workers are forked from has ended, killed or by itself (then its "
+                "own message is above); run the same command again"
+            ) from error
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         if self.returncode is None and flag != os.WNOHANG:
@@ -182,6 +188,8 @@ def _interrupts(watch: _Watch) -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if watch.ended is None:
+            if before == signal.SIG_IGN:  # as in a script's background
+                return
             watch.stop.set()
         raise KeyboardInterrupt
 

@@ -170,8 +170,10 @@ def _terminated(number: int, frame: object) -> None:
 
 
 def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
-    """Send a Ctrl-C again that came while LLVM was calling back, from where it cannot be raised."""
+    """Send a Ctrl-C or SIGTERM again that came while LLVM was calling back, from where it cannot be
+    raised."""
     if ignored.exc_type is KeyboardInterrupt:
-        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        number = signal.SIGTERM if _signals else signal.SIGINT  # a SIGINT may be ignored
+        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number)).start()
     else:
         sys.__unraisablehook__(ignored)

@@ -15,6 +15,7 @@ from pipelines.compiling import MESSAGE
 
 WORDS = "version: 1\ndatasets: {all: {profile: gopher}}\n"
 OWN = "version: 1\ndatasets: {all: {profile: own.yaml}}\n"  # looked up from the recipe's folder
+CHAT = "version: 1\ninput: {chat: true}\ndatasets: {all: {profile: gopher}}\n"
 CHARACTERS = "version: 1\ndatasets: {all: {steps: [{step: characters}]}}\n"
 LOOK = """
 import json, os, sys
@@ -40,7 +41,8 @@ with multiprocess.get_context("forkserver").Pool(1) as pool:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "words"), [(WORDS, 1), (OWN, 1), ("version: 1\ndatasets: [broken\n", 0)]
+    ("recipe", "words"),
+    [(WORDS, 1), (OWN, 1), (CHAT, 1), ("version: 1\ndatasets: [broken\n", 0)],
 )
 def test_workers_begin_with_what_the_recipe_needs(recipe: str, words: int, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
@@ -61,6 +63,27 @@ def test_workers_begin_with_what_the_recipe_needs(recipe: str, words: int, tmp_p
     assert without_pandas
     assert heavy == []  # starting it costs the command no import
     assert run.stderr in ("", f"{MESSAGE}\n")  # the first test on a machine compiles
+
+
+FAULTY = """
+import sys
+from pipelines import warm
+
+
+def faulty(*_):
+    raise KeyError("a step's fault")
+
+
+warm._make_ready = faulty
+warm._begin()
+print("ready to fork")
+"""
+
+
+def test_a_step_that_fails_here_leaves_a_process_to_fork_workers_from() -> None:
+    run = subprocess.run([sys.executable, "-c", FAULTY], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout) == (0, "ready to fork\n")
+    assert "a step's fault" in run.stderr
 
 
 ANEW = """

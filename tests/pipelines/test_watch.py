@@ -108,3 +108,47 @@ def test_ctrl_c_while_a_pools_manager_closes_leaves_no_process(tmp_path: Path) -
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == -signal.SIGINT, run.stderr
     assert not psutil.pid_exists(int(run.stdout))
+
+
+IGNORED = """
+import os, signal, sys
+from pathlib import Path
+from pipelines.watch import Tasks, workers_watched
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell's script has it in its background
+with workers_watched(Tasks(Path(sys.argv[1]), os.getpid())):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_that_was_ignored_stays_ignored(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IGNORED, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+NO_SERVER = """
+import os, sys
+from pathlib import Path
+import multiprocess
+from multiprocess import forkserver
+from curation.base.errors import TryAgain
+from pipelines.watch import Tasks, workers_watched
+
+folder = Path(sys.argv[1])
+(folder / "ends.py").write_text("import os; os._exit(9)")
+os.environ["PYTHONPATH"] = str(folder)  # the server's
+forkserver.set_forkserver_preload(["ends"])
+try:
+    with workers_watched(Tasks(folder, os.getpid())):
+        multiprocess.get_context("forkserver").Process(target=print).start()
+except TryAgain as error:
+    print(error)
+"""
+
+
+def test_the_end_of_what_workers_are_forked_from_is_no_interrupt(tmp_path: Path) -> None:
+    """Its connections end in EOFError, which click takes for Ctrl-C."""
+    command = [sys.executable, "-c", NO_SERVER, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.stdout.startswith("the process that workers are forked from has ended"), run.stderr

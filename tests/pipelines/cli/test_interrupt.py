@@ -18,7 +18,7 @@ from pipelines.cli import main as cli
 def wait():
     @ctypes.CFUNCTYPE(None)
     def called_back():
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
         for _ in range(1000):  # where Python looks for signals
             pass
     called_back()
@@ -68,9 +68,21 @@ def test_ctrl_c_during_imports_is_one_line(
     assert "\n" not in said
 
 
-def test_ctrl_c_where_it_cannot_be_raised_comes_again() -> None:
+@pytest.mark.parametrize(
+    ("name", "first", "code"),
+    [
+        ("SIGINT", "", 130),
+        # in a script's background Ctrl-C is ignored, but not this
+        ("SIGTERM", "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)", 143),
+    ],
+)
+def test_a_signal_where_it_cannot_be_raised_comes_again(name: str, first: str, code: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CALLED_BACK], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-c", first + CALLED_BACK, name],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
-    assert done.returncode == 130, done.stderr
+    assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
