@@ -98,6 +98,7 @@ class _Opened:
             raise IntegrityError(
                 f"{layer.record_path} is missing: delete {layer.folder}, run again"
             )
+        self.layer = layer
         self.path = None if record["file"] is None else layer.folder / record["file"]
         self.columns = columns
         self.mapped = mapped
@@ -115,14 +116,19 @@ class _Opened:
                 options = pa.ipc.IpcReadOptions(included_fields=fields)
                 reader = pa.ipc.open_file(self.source, options=options)
         except (OSError, pa.ArrowException) as error:
-            raise IntegrityError(
-                f"{self.path} cannot be read ({error}); delete {self.path.parent} and run again"
-            ) from error
+            raise self._broken(error) from error
         return reader
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self.source is not None:
             self.source.close()
+        if isinstance(error, OSError | pa.ArrowException) and not isinstance(error, MemoryError):
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> IntegrityError:
+        return IntegrityError(
+            f"{self.path} cannot be read ({error}); delete {self.layer.folder} and run again"
+        )
 
 
 class LayerWriter:
