@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from curation.base.errors import Failed
+from curation.base.digest import digest_file
+from curation.base.errors import Failed, TryAgain
 from curation.batch import EXTRACTION, FILE, LANGUAGE, ROW, Batch
 from curation.chat import SPANS_TYPE, follow
 from curation.dedup import keys as matching
@@ -29,6 +31,7 @@ from curation.layers import Layer
 from curation.plan import DatasetPlan, RunPlan, common, rewrites, route
 from curation.readers import reader_of
 from curation.readers.records import BadRecords
+from curation.readers.survey import Surveyed
 from curation.recipe import Dedup, Recipe
 from curation.shards.rows import SPANS
 from curation.steps import Scored, Step, column
@@ -91,6 +94,19 @@ def origin_hashes(plan: RunPlan, files: pa.Array, rows: pa.Array) -> list[str]:
     ]
 
 
+def _check_unchanged(item: Surveyed) -> None:
+    """TryAgain where a file is no longer the one surveyed, whose digest names the layers."""
+    if item.modified is None:
+        return
+    path = Path(item.path)
+    try:
+        if path.stat().st_mtime_ns == item.modified or digest_file(path) == item.sha256:
+            return
+    except OSError as error:
+        raise Failed(f"{path}: cannot be read ({error.strerror})") from error
+    raise TryAgain(f"{path} changed while this run read it; run the same command again")
+
+
 def _write_base(plan: RunPlan, task: int) -> None:
     bad = BadRecords(plan.recipe.input.read.max_bad_records)
     seconds: dict[str, float] = {}
@@ -104,6 +120,8 @@ def _write_base(plan: RunPlan, task: int) -> None:
             batch.columns.pop(EXTRACTION, None)
             for part in _routed(plan, batch):
                 writers[part.route].write({TEXT: part.text, **part.columns})
+        for number in {piece.file for piece in plan.tasks[task]}:
+            _check_unchanged(plan.files[number])
         facts: dict[str, Any] = {"bad": bad.count, "named": bad.named, "seconds": seconds}
         for writer in writers:
             writer.commit(**facts)

@@ -68,7 +68,7 @@ class _Cut:
         for data in _cut_out(item, piece, _windows(item, piece, wanted, places)):
             path = self.folder / f"{self.count % self.tasks}.jsonl"
             self.count += 1
-            self.files[path] = replace(item, path=str(path), compression=None)
+            self.files[path] = replace(item, path=str(path), compression=None, modified=None)
             with path.open("ab") as file:
                 taken += file.write(data if data.endswith(b"\n") else data + b"\n")
         return taken
@@ -162,4 +162,4 @@ def _rows(item: Surveyed, piece: Piece, wanted: int, path: Path) -> tuple[Survey
         batch = next(file.iter_batches(count, row_groups=groups))
         pq.write_table(pa.Table.from_batches([batch]), path)
     share = round(piece.bytes * len(batch) / rows)
-    return replace(item, path=str(path)), Piece(piece.file, 0, 1, 0, max(1, share))
+    return replace(item, path=str(path), modified=None), Piece(piece.file, 0, 1, 0, max(1, share))

@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,7 @@ class Surveyed:
     format: str
     compression: str | None
     cuts: tuple[tuple[int, int, int, int], ...]
+    modified: int | None = None  # the file's time before it was read, ns
 
 
 def format_of(path: Path) -> str:
@@ -211,16 +212,15 @@ def _remembered(store: Store, path: Path, options: dict[str, Any]) -> Surveyed:
     key = digest_of({"stamp": stamp, **options})
     memo = store.work_dir(key) / "survey.json"
     if (known := _memo(memo, path)) is not None:
-        return known
+        return replace(known, modified=status.st_mtime_ns)
     with disk_errors(memo):
         make_dirs(memo.parent)
     with memo.with_suffix(".lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of many tasks that start together, one reads the file
-        if (known := _memo(memo, path)) is not None:
-            return known
-        found = _survey(path, **options)
-        write_atomic(memo, to_json(asdict(found)))
-    return found
+        if (known := _memo(memo, path)) is None:
+            known = _survey(path, **options)
+            write_atomic(memo, to_json(asdict(known)))
+    return replace(known, modified=status.st_mtime_ns)
 
 
 def _memo(memo: Path, path: Path) -> Surveyed | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from curation.base.errors import TryAgain
 from curation.base.store import Store
-from pipelines.curate import curate, plan_run
+from pipelines.curate import complete, curate, plan_run
 
 RECIPE = """
 version: 1
@@ -91,3 +93,19 @@ def test_a_run_that_ends_in_a_version_of_another_counts_its_own_documents(tmp_pa
         assert result.counts == {"in": 42, "kept": 40, "dropped": 2}
         assert result.reasons == {"characters.too_short": 2}
         assert result.manifest.counts == runs["few"][0].counts
+
+
+def test_an_input_that_changes_during_a_run_commits_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "the text as it was surveyed"}\n')
+    store = Store(tmp_path / "store")
+    plan = plan_run(RECIPE, [source], store, workers=1)
+    source.write_text('{"text": "another text of that length"}\n')
+    os.utime(source, ns=(0, 0))  # whatever the clock's grain
+    with pytest.raises(TryAgain, match="changed while this run read it"):
+        complete(plan, store, workers=1)
+    assert plan.unfinished(0)
+    source.write_text('{"text": "the text as it was surveyed"}\n')
+    os.utime(source, ns=(1, 1))  # another time, the same bytes
+    [result] = complete(plan, store, workers=1)
+    assert result.counts["in"] == 1
