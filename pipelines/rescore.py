@@ -107,6 +107,8 @@ def _plan(store: Store, manifest: DatasetManifest, recipe: Recipe, *, with_text:
     base = digest_of(
         {"layer": "rescore", "code": 1, "version": manifest.reference}
         | {"audits": audits, "text": with_text}
+        # The base layer records which documents fit the dataset, as these two decide.
+        | {"languages": dataset.languages, "min_score": repr(dataset.min_score)}
     )
     tasks: tuple[tuple[()], ...] = tuple(() for _ in audits)
     return RunPlan(

@@ -91,6 +91,22 @@ def test_the_rescored_version_is_the_one_that_curating_anew_gives(
     assert written.manifest.inputs == result.manifest.inputs
 
 
+@pytest.mark.parametrize("routes", ["languages: [ko]", "min_score: 1"])
+def test_other_routes_are_not_taken_for_those_of_an_earlier_rescore(
+    done: tuple[Store, CurateResult], source: Path, tmp_path: Path, routes: str
+) -> None:
+    store, result = done
+    other = LOWER.replace("  web:\n", f"  web:\n    {routes}\n")
+    for recipe in (LOWER, other):
+        before = rescore(store, result.manifest, parse_recipe(recipe))
+        written = rescore_write(store, result.manifest, parse_recipe(recipe), workers=1)
+        anew = curate(recipe, [source], Store(tmp_path / "other"), workers=1)[0]
+        assert written.manifest.digest == anew.manifest.digest
+        assert written.reasons == anew.reasons
+        assert before.kept == anew.counts["kept"]
+    assert anew.reasons["language"] > 0
+
+
 def test_scores_taken_otherwise_are_refused(done: tuple[Store, CurateResult]) -> None:
     store, result = done
     other = LOWER.replace("- step: lines", "- step: lines\n        options: {short: 3}")
