@@ -161,6 +161,10 @@ class PartWriter:
 
     def abandon(self) -> None:
         """Close and remove an unfinished file."""
+        if self._writer is not None:
+            self._writer.is_open = (
+                False  # or it writes a footer when it is collected, and complains
+            )
         if self._file is not None:
             with suppress(OSError):  # a full disk fails the last buffer too
                 self._file.close()
