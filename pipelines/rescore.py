@@ -131,6 +131,9 @@ def _check(manifest: DatasetManifest, recipe: Recipe, dataset: DatasetRecipe) ->
     told = ("rules", "source")  # they change no score
     known = {s["step"]: {k: v for k, v in s.items() if k not in told} for s in steps if s}
     advice = "its scores must be taken anew: run `awase curate` with the recipe and the input"
+    for key in ("columns", "chat"):  # a version has the columns that its own recipe named
+        if stored["input"].get(key) != recipe.document()["input"].get(key):
+            raise UsageError(f"{manifest.reference} was read with another input.{key}; {advice}")
     for step in (*common(recipe), *dataset.steps):
         if step.name not in known:
             raise UsageError(

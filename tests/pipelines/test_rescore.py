@@ -115,6 +115,10 @@ def test_scores_taken_otherwise_are_refused(done: tuple[Store, CurateResult]) ->
     more = LOWER.replace("  web:\n", "  web:\n    dedup: {minhash: {preset: 20x10}}\n")
     with pytest.raises(UsageError, match="signatures by"):
         rescore(store, result.manifest, parse_recipe(more))
+    for key, value in (("columns", "{n: int64}"), ("chat", "true")):
+        read = LOWER.replace("datasets:", f"input: {{{key}: {value}}}\ndatasets:")
+        with pytest.raises(UsageError, match=f"read with another input.{key}"):
+            rescore_write(store, result.manifest, parse_recipe(read), workers=1)
     with pytest.raises(UsageError, match="no dataset 'web'"):
         rescore(store, result.manifest, parse_recipe(LOWER.replace("  web:", "  wob:")))
 
