@@ -124,7 +124,8 @@ def _dataset(
         listed = fields.value("languages")
         if isinstance(listed, yaml.List) and not listed.items:
             fields.report("languages", "name at least one language, or leave the key out for all")
-    words = languages is None or UNSPACED.isdisjoint(languages)
+    # No languages stands for all, those written without spaces among them.
+    words = languages is not None and UNSPACED.isdisjoint(languages)
     own, whole = _steps(fields, folder, chat=chat, words=words)
     steps = _annotated(own, fields)
     return DatasetRecipe(

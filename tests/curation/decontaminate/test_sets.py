@@ -108,6 +108,11 @@ def test_the_unit_follows_the_languages_of_the_dataset(folder: Path) -> None:
         options = f"{{action: drop, shortest: 1, sets: [{SET}]}}"
         (dataset,) = recipe_of(folder, options, languages).datasets
         assert dataset.steps[0].settings["unit"] == unit  # type: ignore[attr-defined]
+    text = (
+        f"version: 1\ndatasets: {{web: {{steps: [{{step: decontaminate, options: {options}}}]}}}}\n"
+    )
+    (dataset,) = parse_recipe(text, folder=folder).datasets
+    assert dataset.steps[0].settings["unit"] == "characters"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["e.jsonl", "e.jsonl.gz", "e.jsonl.zst", "e.parquet"])
