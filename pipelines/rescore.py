@@ -123,6 +123,10 @@ def _plan(store: Store, manifest: DatasetManifest, recipe: Recipe, *, with_text:
     )
 
 
+# What of a recipe's input decides a version's columns and their values.
+READ_AS = ("text", "fields", "columns", "constants", "chat")
+
+
 def _check(manifest: DatasetManifest, recipe: Recipe, dataset: DatasetRecipe) -> None:
     """UsageError where a score of the version was taken by other settings than the recipe's."""
     stored = manifest.recipe or {}
@@ -131,7 +135,7 @@ def _check(manifest: DatasetManifest, recipe: Recipe, dataset: DatasetRecipe) ->
     told = ("rules", "source")  # they change no score
     known = {s["step"]: {k: v for k, v in s.items() if k not in told} for s in steps if s}
     advice = "its scores must be taken anew: run `awase curate` with the recipe and the input"
-    for key in ("columns", "chat"):  # a version has the columns that its own recipe named
+    for key in READ_AS:
         if stored["input"].get(key) != recipe.document()["input"].get(key):
             raise UsageError(f"{manifest.reference} was read with another input.{key}; {advice}")
     for step in (*common(recipe), *dataset.steps):

@@ -162,9 +162,8 @@ class PartWriter:
     def abandon(self) -> None:
         """Close and remove an unfinished file."""
         if self._writer is not None:
-            self._writer.is_open = (
-                False  # or it writes a footer when it is collected, and complains
-            )
+            # Otherwise it writes a footer when it is collected, and complains.
+            self._writer.is_open = False
         if self._file is not None:
             with suppress(OSError):  # a full disk fails the last buffer too
                 self._file.close()

@@ -115,7 +115,9 @@ def test_scores_taken_otherwise_are_refused(done: tuple[Store, CurateResult]) ->
     more = LOWER.replace("  web:\n", "  web:\n    dedup: {minhash: {preset: 20x10}}\n")
     with pytest.raises(UsageError, match="signatures by"):
         rescore(store, result.manifest, parse_recipe(more))
-    for key, value in (("columns", "{n: int64}"), ("chat", "true")):
+    others = {"columns": "{n: int64}", "chat": "true", "text": "body", "fields": "{url: link}"}
+    others["constants"] = "{license: CC-BY-4.0}"
+    for key, value in others.items():
         read = LOWER.replace("datasets:", f"input: {{{key}: {value}}}\ndatasets:")
         with pytest.raises(UsageError, match=f"read with another input.{key}"):
             rescore_write(store, result.manifest, parse_recipe(read), workers=1)
