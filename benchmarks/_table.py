@@ -133,7 +133,13 @@ class Table:
         return row
 
     def finish(self) -> None:
-        """Print all rows, those of earlier runs marked with `(earlier)`."""
+        """Print all rows, those of earlier runs marked with `(earlier)`.
+
+        What an earlier run measured of a case, and this one did not, is measured no more.
+        """
+        again = {case for case, _ in self.fresh}
+        self.rows = {k: row for k, row in self.rows.items() if k in self.fresh or k[0] not in again}
+        self._write()
         print()
         print(_HEAD)
         print("-" * len(_HEAD))
