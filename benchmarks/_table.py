@@ -76,12 +76,16 @@ def measure_pair(
     return Measured(tuple(ours)), Measured(tuple(theirs))
 
 
-def refuse_unknown(asked: Sequence[str], cases: Collection[str]) -> None:
-    """End with exit code 2 where a name that was asked for begins no case."""
+def chosen(asked: Sequence[str], cases: Collection[str]) -> list[str]:
+    """The cases that begin with a name that was asked for, all where none was.
+
+    Ends the process with exit code 2 where a name begins no case.
+    """
     for name in asked:
         if not any(case.startswith(name) for case in cases):
             print(f"no case {name!r}: there are {', '.join(cases)}", file=sys.stderr)
             sys.exit(2)
+    return [case for case in cases if not asked or case.startswith(tuple(asked))]
 
 
 class Table:

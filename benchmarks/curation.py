@@ -30,7 +30,7 @@ from benchmarks._curation_sides import (
     sample,
     size_of,
 )
-from benchmarks._table import RUNS, Measured, Table, refuse_unknown
+from benchmarks._table import RUNS, Measured, Table, chosen
 from curation.decontaminate.step import Unit
 from curation.profiles import load_profile
 
@@ -221,13 +221,12 @@ GROUPS = {
 def main(arguments: Sequence[str]) -> None:
     from loguru import logger
 
-    refuse_unknown(arguments, [name for names in GROUPS.values() for name in names])
+    cases = chosen(arguments, [name for names in GROUPS.values() for name in names])
     logger.remove()
     table = Table("curation")
     for group, names in GROUPS.items():
-        chosen = [name for name in names if not arguments or name.startswith(tuple(arguments))]
-        if chosen:
-            group(table, chosen)
+        if own := [name for name in names if name in cases]:
+            group(table, own)
     table.finish()
 
 

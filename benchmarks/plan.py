@@ -24,7 +24,7 @@ import numpy as np
 from awase_client.engine.order import Order
 from awase_client.engine.plan import Plan
 from benchmarks._stream_data import WIDE_ROWS, WIDE_SOURCES, wide_requests
-from benchmarks._table import RUNS, Measured, Table, measure, refuse_unknown
+from benchmarks._table import RUNS, Measured, Table, chosen, measure
 from benchmarks._tokenstore import LENGTH, TOKENIZER, folder_of
 from curation.base.digest import canonical, digest_of
 from curation.base.store import Store, write_atomic
@@ -201,12 +201,11 @@ CASES: dict[str, Callable[[Table], None]] = {"order": order, "plans": plans}
 
 
 def main(names: list[str]) -> None:
-    refuse_unknown(names, CASES)
+    cases = chosen(names, CASES)
     table = Table("plan")
     started = time.perf_counter()
-    for case, run in CASES.items():
-        if not names or case.startswith(tuple(names)):
-            run(table)
+    for case in cases:
+        CASES[case](table)
     table.finish()
     print(f"{time.perf_counter() - started:.0f} s")
 

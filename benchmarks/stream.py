@@ -1,6 +1,6 @@
 """`make bench-stream`: the token stream in process and served, against numpy and the peers.
 
-    python -m benchmarks.stream [CASE ...]      all cases, or those named
+    python -m benchmarks.stream [CASE ...]      all cases, or those that begin so
 
 Data: three synthetic sources of 50, 30 and 20 M uint16 tokens, documents of lognormal length, blend
 0.7 / 0.2 / 0.1, sequences of 2,048, shuffled, batches of 8. Open first: _stream_inprocess.
@@ -18,7 +18,7 @@ from benchmarks import (
     _stream_served,
     _stream_tokenize,
 )
-from benchmarks._table import Table, refuse_unknown
+from benchmarks._table import Table, chosen
 
 CASES: dict[str, Callable[[Table], None]] = {
     **_stream_inprocess.CASES,
@@ -30,11 +30,10 @@ CASES: dict[str, Callable[[Table], None]] = {
 
 
 def main(names: list[str]) -> None:
-    refuse_unknown(names, CASES)
+    cases = chosen(names, CASES)
     table = Table("stream")
-    for case, run in CASES.items():
-        if not names or case.startswith(tuple(names)):
-            run(table)
+    for case in cases:
+        CASES[case](table)
     table.finish()
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,18 @@ def _check_unchanged(item: Surveyed) -> None:
         return
     path = Path(item.path)
     try:
-        if path.stat().st_mtime_ns == item.modified or digest_file(path) == item.sha256:
+        modified = path.stat().st_mtime_ns
+        if modified == item.modified or _digest(path, modified) == item.sha256:
             return
     except OSError as error:
         raise Failed(f"{path}: cannot be read ({error.strerror})") from error
     raise TryAgain(f"{path} changed while this run read it; run the same command again")
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, modified: int) -> str:
+    """A file's digest as of a time: many tasks may read pieces of one file."""
+    return digest_file(path)
 
 
 def _write_base(plan: RunPlan, task: int) -> None:

@@ -40,6 +40,9 @@ from curation.shards.manifest import DataFile, DatasetManifest, Shard
 from curation.steps import Step, column, fingerprint_of
 from pipelines.curate import CurateResult, complete
 
+# What of a recipe's input decides a version's columns and their values.
+READ_AS = ("text", "fields", "columns", "constants", "chat")
+
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
@@ -121,10 +124,6 @@ def _plan(store: Store, manifest: DatasetManifest, recipe: Recipe, *, with_text:
         inputs=manifest.inputs,
         repeated_ids=manifest.counts.get("repeated_ids", 0),
     )
-
-
-# What of a recipe's input decides a version's columns and their values.
-READ_AS = ("text", "fields", "columns", "constants", "chat")
 
 
 def _check(manifest: DatasetManifest, recipe: Recipe, dataset: DatasetRecipe) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curation.base.fields import Fields
 from curation.chat import read_chat
+from curation.extraction import FORMATS as EXTRACTED
 from curation.readers.foreign import PREFIX, reader_names
 from curation.readers.records import BUILDERS, HubSource, ReadOptions
 from curation.recipe.model import InputOptions
@@ -19,7 +20,7 @@ INPUT_KEYS = (
     *("max_record_bytes", "max_expansion", "task_bytes", "extract_timeout", "datatrove"),
 )
 FORMATS = ("auto", "jsonl", "parquet", "text", "html", "warc")
-NO_RECORDS = ("text", "html", "warc")  # formats without fields, so without messages
+NO_RECORDS = ("text", *EXTRACTED)  # formats without fields, so without messages
 RENAMED = ("id", "url", "source", "license", "terms", "generated_by", "judged_by")
 LEAST_SECONDS, MOST_SECONDS = 0.1, 3600.0  # for one page
 SPLIT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
